@@ -1,0 +1,193 @@
+"""Classification: the task that the loop trains, and `fit`, which puts the two together."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import torch
+from torch import Tensor, nn
+
+from learnaug.data import ImageSet, batches, make_batch
+from learnaug.errors import RunError
+from learnaug.nets.rng import forked, reseed
+from learnaug.seeds import Seeds
+from learnaug.stats import accuracy
+from learnaug.train.augmenter import Phase, phase_at
+from learnaug.train.evaluate import Normalise, predict
+from learnaug.train.loop import Keep, run
+from learnaug.train.recipe import Recipe, learning_rate
+
+__all__ = ["Classification", "fit", "soft_cross_entropy"]
+
+
+def soft_cross_entropy(
+    logits: Tensor, targets: Tensor, weights: Tensor, smoothing: float = 0.0
+) -> Tensor:
+    """Return the weighted cross entropy with soft targets.
+
+    loss = mean_b w_b * -sum_k t'_bk log softmax(logits)_bk, t' = (1 - s) t + s / K.
+
+    Args:
+        logits: float [B, K].
+        targets: float32 [B, K], class probabilities.
+        weights: float32 [B], mean 1.
+        smoothing: s, the label smoothing in [0, 1).
+
+    Example:
+        >>> one = torch.ones(1)
+        >>> float(soft_cross_entropy(torch.zeros(1, 2), torch.tensor([[1.0, 0.0]]), one))
+        0.6931...
+    """
+    targets = targets * (1 - smoothing) + smoothing / targets.shape[1]
+    return -((targets * logits.log_softmax(1)).sum(1) * weights).mean()
+
+
+class Classification:
+    """A classifier being trained: the network, its optimiser and where its batches come from.
+
+    Args:
+        model: uint8 [B, C, H, W] -> logits [B, K]; trained in place.
+        train: the training part.
+        valid: measured for the learning curve only; None measures nothing.
+        curriculum: which augmenter has which share of the updates.
+        recipe: how to train.
+        device: where.
+        precision: "fp32" or "bf16" (autocast).
+    """
+
+    def __init__(
+        self,
+        model: nn.Module,
+        train: ImageSet,
+        valid: ImageSet | None,
+        curriculum: tuple[Phase, ...],
+        recipe: Recipe,
+        device: torch.device,
+        precision: str,
+    ) -> None:
+        self.model, self.train, self.valid = model, train, valid
+        self.curriculum, self.recipe = curriculum, recipe
+        self.device, self.precision = device, precision
+        self.updates = recipe.updates(len(train))
+        self.optimiser = make_optimiser(model, recipe)
+
+    def step(self, update: int, seeds: Seeds) -> float:
+        """Make one optimiser step: draw, augment, forward, backward, check, step."""
+        recipe = self.recipe
+        chosen = batches(len(self.train), recipe.batch_size, update, seeds.child("order"))
+        batch = make_batch(self.train, chosen, self.device)
+        phase = phase_at(self.curriculum, update, self.updates)
+        batch = phase.augmenter(batch, self.train, seeds.child("augment", update))
+        for group in self.optimiser.param_groups:
+            group["lr"] = learning_rate(recipe, update, self.updates)
+        reseed(seeds.child("dropout", update))
+        self.model.train()
+        with torch.autocast(
+            self.device.type, torch.bfloat16, enabled=self.precision == "bf16"
+        ):
+            logits = self.model(batch.images)
+        loss = soft_cross_entropy(
+            logits.float(), batch.targets, batch.weights, recipe.label_smoothing
+        )
+        self.optimiser.zero_grad(set_to_none=True)
+        loss.backward()  # type: ignore[no-untyped-call]
+        norm = nn.utils.clip_grad_norm_(self.model.parameters(), recipe.clip)
+        self._check(loss, norm, update, chosen)
+        self.optimiser.step()
+        return float(loss)
+
+    def measure(self, update: int) -> dict[str, Any]:
+        """Return epoch, learning rate and validation accuracy after this update."""
+        shown = None
+        if self.valid is not None and len(self.valid):
+            probabilities = predict(self.model, self.valid, self.device, self.precision)
+            shown = accuracy(probabilities, self.valid.labels)
+        epoch = update * min(self.recipe.batch_size, len(self.train)) / len(self.train)
+        rate = learning_rate(self.recipe, update - 1, self.updates)
+        return {"epoch": round(epoch, 4), "valid_accuracy": shown, "lr": rate}
+
+    def tensors(self) -> dict[str, Tensor]:
+        """Return weights, buffers and the optimiser's state under flat names."""
+        out = {f"model.{name}": value for name, value in self.model.state_dict().items()}
+        for index, state in self.optimiser.state_dict()["state"].items():
+            out |= {f"optimiser.{index}.{name}": value for name, value in state.items()}
+        return out
+
+    def restore(self, tensors: dict[str, Tensor]) -> None:
+        """Take back what `tensors` returned, in the memory layout that the weights have now."""
+        weights = {k[6:]: v for k, v in tensors.items() if k.startswith("model.")}
+        self.model.load_state_dict(weights)
+        parameters = [p for group in self.optimiser.param_groups for p in group["params"]]
+        for key, value in tensors.items():
+            if key.startswith("optimiser."):
+                _, index, name = key.split(".", 2)
+                owner = parameters[int(index)]
+                like = owner if value.shape == owner.shape else value
+                place = torch.empty_like(like, dtype=value.dtype)
+                self.optimiser.state[owner][name] = place.copy_(value)
+
+    def _check(self, loss: Tensor, norm: Tensor, update: int, chosen: Any) -> None:
+        if torch.isfinite(loss) and torch.isfinite(norm):
+            return
+        named = self.model.named_parameters()
+        bad = [n for n, p in named if p.grad is not None and not p.grad.isfinite().all()]
+        ids = ", ".join(self.train.ids[i] for i in chosen[:5])
+        where = [f"loss {float(loss)}, gradient norm {float(norm)}, learning rate "
+                 f"{learning_rate(self.recipe, update, self.updates):.3g}",
+                 f"gradients that are not finite: {', '.join(bad[:5]) or 'none'}",
+                 f"batch of update {update}: {ids}, …"]  # fmt: skip
+        raise RunError(
+            f"training stopped at update {update}: loss or gradient is not finite",
+            where,
+            "lower the learning rate, or look at these images",
+        )
+
+
+def make_optimiser(model: nn.Module, recipe: Recipe) -> torch.optim.Optimizer:
+    """Return the fused optimiser of the recipe; biases and norm parameters do not decay."""
+    parameters = [p for p in model.parameters() if p.requires_grad]
+    groups = [
+        {"params": [p for p in parameters if p.ndim > 1], "weight_decay": recipe.weight_decay},
+        {"params": [p for p in parameters if p.ndim <= 1], "weight_decay": 0.0},
+    ]
+    groups = [group for group in groups if group["params"]]
+    if recipe.optimiser == "adamw":
+        return torch.optim.AdamW(groups, lr=recipe.lr, fused=True)
+    return torch.optim.SGD(groups, lr=recipe.lr, momentum=0.9, nesterov=True, fused=True)
+
+
+def fit(
+    net: nn.Module,
+    train: ImageSet,
+    valid: ImageSet | None,
+    curriculum: tuple[Phase, ...],
+    recipe: Recipe,
+    *,
+    seeds: Seeds,
+    device: torch.device,
+    precision: str,
+    keep: Keep,
+) -> nn.Module:
+    """Train `net` on `train` and return the model from uint8 pictures to logits.
+
+    The global random state of PyTorch is what it was before, after the call too.
+
+    Args:
+        net: normalised float [B, C, H, W] -> logits [B, K]; trained in place.
+        train, valid: parts of one image set; `valid` is only watched.
+        curriculum: phases of augmentation, in order.
+        recipe: how to train.
+        seeds: keys the order of the images, the augmentation and the dropout.
+        device, precision: where and in which number format.
+        keep: log, checkpoints, progress and stop.
+
+    Raises:
+        RunError: a loss or gradient is not finite.
+        Stopped: `keep.stop` asked for it.
+    """
+    model = nn.Sequential(Normalise.of(train), net).to(device)
+    model = model.to(memory_format=torch.channels_last)
+    task = Classification(model, train, valid, curriculum, recipe, device, precision)
+    with forked(device):
+        run(task, task.updates, seeds, keep)
+    return model.eval()

@@ -1,0 +1,68 @@
+"""Which device, which number format, how many threads: decided once, written into the plan."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from contextlib import contextmanager
+
+import torch
+
+from learnaug.errors import UsageError
+
+__all__ = ["choose_device", "choose_precision", "threads"]
+
+
+def choose_device(name: str) -> torch.device:
+    """Return the device for `auto`, `cpu`, `cuda`, `cuda:1` or `mps`.
+
+    Raises:
+        UsageError: the device is unknown or not usable on this machine.
+    """
+    if name == "auto":
+        return torch.device("cuda" if torch.cuda.is_available() else "cpu")
+    try:
+        device = torch.device(name)
+    except RuntimeError:
+        raise UsageError(
+            f"device {name!r} is not known", mend="use --device auto, cpu, cuda, cuda:N or mps"
+        ) from None
+    usable = {
+        "cpu": lambda: True,
+        "cuda": lambda: torch.cuda.is_available()
+        and (device.index or 0) < torch.cuda.device_count(),
+        "mps": torch.backends.mps.is_available,
+    }
+    if device.type not in usable or not usable[device.type]():
+        raise UsageError(
+            f"device {name!r} was asked for, but PyTorch cannot use it on this machine",
+            mend="run again with --device cpu",
+        )
+    return device
+
+
+def choose_precision(device: torch.device) -> str:
+    """Return "bf16" where the processor computes it in hardware, else "fp32".
+
+    Without AVX512_BF16 or AMX bfloat16 is emulated and up to hundreds of times slower than
+    float32, so a processor that does not say that it has them gets float32.
+    """
+    if device.type == "cuda":
+        return "bf16" if torch.cuda.is_bf16_supported(including_emulation=False) else "fp32"
+    if device.type != "cpu":
+        return "fp32"
+    checks = ("_is_avx512_bf16_supported", "_is_amx_tile_supported")
+    for check in checks:  # private functions of torch.cpu: absent ones count as "no"
+        if getattr(torch.cpu, check, lambda: False)():
+            return "bf16"
+    return "fp32"
+
+
+@contextmanager
+def threads(number: int) -> Iterator[None]:
+    """Compute with `number` CPU threads inside the block, and give the old number back."""
+    before = torch.get_num_threads()
+    torch.set_num_threads(number)
+    try:
+        yield
+    finally:
+        torch.set_num_threads(before)

@@ -1,0 +1,89 @@
+"""From pictures to probabilities, and from probabilities to the numbers of the report."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import numpy as np
+import torch
+from numpy.typing import NDArray
+from torch import Tensor, nn
+
+from learnaug import stats
+from learnaug.data import ImageSet
+
+__all__ = ["Normalise", "measure", "predict"]
+
+BATCH = 256
+
+
+class Normalise(nn.Module):
+    """uint8 pictures to network input: (x / 255 - mean) / std per channel of the training part.
+
+    Shapes: uint8 [B, C, H, W] -> float32 [B, C, H, W], channels last in memory.
+
+    Args:
+        mean, std: [C], of x / 255 over the training part; a constant channel counts as std 1.
+    """
+
+    def __init__(self, mean: Tensor, std: Tensor) -> None:
+        super().__init__()
+        self.register_buffer("scale", 1 / (255 * std.view(1, -1, 1, 1)))
+        self.register_buffer("shift", -mean.view(1, -1, 1, 1) / std.view(1, -1, 1, 1))
+        self.scale: Tensor
+        self.shift: Tensor
+
+    @staticmethod
+    def of(data: ImageSet) -> Normalise:
+        """Return the normalisation that the pictures of `data` define."""
+        counts = np.zeros((data.images.shape[1], 256), np.int64)
+        for start in range(0, len(data), 4096):
+            block = np.asarray(data.images[start : start + 4096])
+            for channel in range(block.shape[1]):
+                counts[channel] += np.bincount(block[:, channel].ravel(), minlength=256)
+        grey = np.arange(256) / 255
+        share = counts / counts.sum(1, keepdims=True)
+        mean = share @ grey
+        std = np.sqrt(np.maximum(share @ grey**2 - mean**2, 0))
+        std[std < 1e-4] = 1.0
+        return Normalise(torch.tensor(mean).float(), torch.tensor(std).float())
+
+    def forward(self, images: Tensor) -> Tensor:
+        """Return float32 pictures with mean 0 and standard deviation 1 over the training part."""
+        flat = images.to(memory_format=torch.channels_last).float()
+        return flat * self.scale + self.shift
+
+
+@torch.no_grad()
+def predict(
+    model: nn.Module, data: ImageSet, device: torch.device, precision: str
+) -> NDArray[np.float32]:
+    """Return class probabilities for every picture: float32 [N, K], rows sum to 1."""
+    model.eval()
+    out = []
+    for start in range(0, len(data), BATCH):
+        images = torch.from_numpy(np.ascontiguousarray(data.images[start : start + BATCH]))
+        with torch.autocast(device.type, torch.bfloat16, enabled=precision == "bf16"):
+            logits = model(images.to(device))
+        out.append(logits.float().softmax(1).cpu())
+    return torch.cat(out).numpy()
+
+
+def measure(
+    probabilities: NDArray[np.float32], labels: NDArray[np.int64], classes: tuple[str, ...]
+) -> dict[str, Any]:
+    """Return n, accuracy, balanced accuracy, NLL, ECE and accuracy per class (fractions, nats).
+
+    Args:
+        probabilities: float [N, K].
+        labels: int64 [N].
+        classes: K names; a class without a picture here has accuracy None.
+    """
+    return {
+        "n": len(labels),
+        "accuracy": stats.accuracy(probabilities, labels),
+        "balanced_accuracy": stats.balanced_accuracy(probabilities, labels),
+        "nll": stats.nll(probabilities, labels),
+        "ece": stats.ece(probabilities, labels),
+        "per_class": stats.per_class_accuracy(probabilities, labels, classes),
+    }
