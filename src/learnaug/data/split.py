@@ -315,7 +315,7 @@ def _few_notes(units: Units, names: Sequence[str], per_class: int) -> list[str]:
 # ---------------------------------------------------------------- what must hold
 
 
-def _require(per_class: int | None, fractions: tuple[float, float, float]) -> None:
+def _require(per_class: int | None, fractions: Sequence[float]) -> None:
     if per_class is not None and per_class < 1:
         raise UsageError(f"`per_class >= 1` must hold, but got {per_class}")
     if len(fractions) != 3 or not all(0 < f < 1 for f in fractions):
