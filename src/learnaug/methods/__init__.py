@@ -1,0 +1,16 @@
+"""The methods, behind one interface and in one table."""
+
+from learnaug.methods.augmenters import Chain as Chain
+from learnaug.methods.augmenters import PolicyAugmenter as PolicyAugmenter
+from learnaug.methods.base import Budget as Budget
+from learnaug.methods.base import Learned as Learned
+from learnaug.methods.base import Learning as Learning
+from learnaug.methods.base import Method as Method
+from learnaug.methods.fixed import Fixed as Fixed
+from learnaug.methods.table import CONTROLS as CONTROLS
+from learnaug.methods.table import METHODS as METHODS
+from learnaug.methods.table import Row as Row
+from learnaug.methods.table import card as card
+from learnaug.methods.table import is_learned as is_learned
+from learnaug.methods.table import load_augmenter as load_augmenter
+from learnaug.methods.table import resolve as resolve

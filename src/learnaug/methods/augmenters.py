@@ -1,0 +1,131 @@
+"""Augmenters that need no weights: a policy, and a chain of augmenters."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, replace
+from pathlib import Path
+from typing import Any
+
+from learnaug import ops, rundir
+from learnaug.data import Batch, ImageSet
+from learnaug.errors import ConfigError
+from learnaug.methods import use
+from learnaug.seeds import Seeds
+from learnaug.train import Augmenter
+
+__all__ = ["Chain", "PolicyAugmenter", "load_folder"]
+
+FILE = "augmenter.json"
+
+
+@dataclass(frozen=True, slots=True)
+class PolicyAugmenter:
+    """Augments every picture by its own draw from a policy.
+
+    Args:
+        policy: frozen data, see `learnaug.Policy`.
+
+    Example:
+        >>> import numpy as np
+        >>> from learnaug.ops import spaces
+        >>> pictures = np.zeros((2, 8, 8, 3), np.uint8)
+        >>> images, labels = PolicyAugmenter(spaces.flip_crop()).apply(pictures, [0, 1], seed=0)
+        >>> images.shape, list(labels)
+        ((2, 8, 8, 3), [0, 1])
+    """
+
+    policy: ops.Policy
+
+    def __call__(self, batch: Batch, source: ImageSet | None, seeds: Seeds) -> Batch:
+        """Return the batch with every picture augmented and targets mixed where the policy does."""
+        height, width = batch.images.shape[2:]
+        labels = batch.targets.argmax(1).cpu().numpy() if batch.targets.ndim == 2 else None
+        drawn = ops.draw(
+            self.policy, len(batch.images), seeds.numpy(), size=(height, width), labels=labels
+        )
+        images = ops.apply(batch.images, drawn)
+        if batch.targets.ndim == 2:
+            return replace(batch, images=images, targets=ops.mix_targets(batch.targets, drawn))
+        return replace(batch, images=images, targets=ops.apply_masks(batch.targets, drawn))
+
+    def describe(self) -> dict[str, Any]:
+        """Return the kind, the name and one line of words per stage and operation."""
+        return {"kind": "policy", "name": self.policy.name, "lines": ops.describe(self.policy)}
+
+    def save(self, folder: Path) -> None:
+        """Write the policy file as augmenter.json."""
+        rundir.write_json(folder / FILE, self.policy.to_json())
+
+    def apply(
+        self, images: Any, labels: Any = None, *, seed: int, classes: int | None = None
+    ) -> Any:
+        """Augment loose images and labels; see `learnaug.methods.use.apply`."""
+        return use.apply(self, images, labels, seed=seed, classes=classes)
+
+
+@dataclass(frozen=True, slots=True)
+class Chain:
+    """Augmenters one after another, each with random numbers of its own.
+
+    Args:
+        members: in the order in which they act.
+    """
+
+    members: tuple[Augmenter, ...]
+
+    def __call__(self, batch: Batch, source: ImageSet | None, seeds: Seeds) -> Batch:
+        """Return the batch after every member."""
+        for index, member in enumerate(self.members):
+            batch = member(batch, source, seeds.child("chain", index))
+        return batch
+
+    def describe(self) -> dict[str, Any]:
+        """Return the descriptions of the members, in order."""
+        return {"kind": "chain", "members": [m.describe() for m in self.members]}
+
+    def save(self, folder: Path) -> None:
+        """Write each member into a folder of its own, and augmenter.json that lists them."""
+        names = [f"{i}" for i in range(len(self.members))]
+        for name, member in zip(names, self.members, strict=True):
+            member.save(folder / name)
+        chain = {"format": "learnaug-chain", "version": 1, "members": names}
+        rundir.write_json(folder / FILE, chain)
+
+    def apply(
+        self, images: Any, labels: Any = None, *, seed: int, classes: int | None = None
+    ) -> Any:
+        """Augment loose images and labels; see `learnaug.methods.use.apply`."""
+        return use.apply(self, images, labels, seed=seed, classes=classes)
+
+
+def load_folder(path: Path) -> Augmenter:
+    """Return the augmenter that `save` wrote into a folder, or that a policy file holds.
+
+    Raises:
+        ConfigError: the file is no augmenter of ours, or damaged.
+    """
+    file = path / FILE if path.is_dir() else path
+    content = rundir.read_json(file)
+    kind = content.get("format") if isinstance(content, dict) else None
+    if kind == "learnaug-chain":
+        return _load_chain(file, content)
+    if kind == "learnaug-policy":
+        return PolicyAugmenter(ops.Policy.from_json(content))
+    raise ConfigError(
+        f'an augmenter file must say "format": "learnaug-policy" or "learnaug-chain", got {kind!r}',
+        [file.name],
+        "give a folder that `learnaug train` or `learnaug compare` wrote, or a policy file",
+    )
+
+
+def _load_chain(file: Path, content: dict[str, Any]) -> Augmenter:
+    names = content.get("members")
+    version = content.get("version")
+    fits = isinstance(names, list) and 0 < len(names) <= 16 and version == 1
+    if not fits or names != [f"{i}" for i in range(len(names or []))]:
+        raise ConfigError(
+            f"a chain must list its members as 0, 1, … in version 1, got version {version!r} "
+            f"and members {names!r}",
+            [file.name],
+        )
+    return Chain(tuple(load_folder(file.parent / name) for name in names or []))

@@ -1,0 +1,78 @@
+"""The contract of a method: `learn` sees no test part and leaves a frozen augmenter behind."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass, field
+from typing import Any, Protocol
+
+import torch
+
+from learnaug.data import ImageSet
+from learnaug.seeds import Seeds
+from learnaug.train import Augmenter, Keep, Phase, Recipe
+
+__all__ = ["Budget", "Learned", "Learning", "Method"]
+
+
+@dataclass(frozen=True, slots=True)
+class Learning:
+    """What a method may see: two parts, and no test part to leak.
+
+    Args:
+        train: the training part.
+        valid: the inner validation part.
+        net: builds a fresh target network from keyed seeds.
+        recipe: how the target will be trained.
+    """
+
+    train: ImageSet
+    valid: ImageSet
+    net: Callable[[Seeds], torch.nn.Module]
+    recipe: Recipe
+
+
+@dataclass(frozen=True, slots=True)
+class Budget:
+    """What learning may cost.
+
+    Args:
+        trainings: cost in trainings of the target; None leaves the method its own default.
+        precision: number format of the trainings, "fp32" or "bf16".
+    """
+
+    trainings: float | None = None
+    precision: str = "fp32"
+
+
+@dataclass(frozen=True, slots=True)
+class Learned:
+    """What a method leaves behind.
+
+    Args:
+        augmenter: frozen; usable with any model.
+        curriculum: how the target is to be trained; by default all updates with the augmenter.
+        target: tensors of the target that was trained along, where the method trains one.
+    """
+
+    augmenter: Augmenter
+    curriculum: tuple[Phase, ...] = ()
+    target: dict[str, torch.Tensor] | None = field(default=None)
+
+    def phases(self) -> tuple[Phase, ...]:
+        """Return the curriculum, or one phase with the augmenter where none was given."""
+        return self.curriculum or (Phase(self.augmenter),)
+
+
+class Method(Protocol):
+    """A way to find an augmentation: a frozen dataclass whose fields are its configuration."""
+
+    def learn(
+        self, data: Learning, *, seeds: Seeds, device: torch.device, budget: Budget, keep: Keep
+    ) -> Learned:
+        """Learn on `data` and return the frozen result; keyed by `seeds`, resumable by `keep`."""
+        ...
+
+    def config(self) -> dict[str, Any]:
+        """Return the configuration as plain JSON data."""
+        ...

@@ -1,0 +1,64 @@
+"""Fixed augmentations as methods: nothing is learned, the policy is given."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Any
+
+import torch
+
+from learnaug import ops
+from learnaug.methods.augmenters import Chain, PolicyAugmenter
+from learnaug.methods.base import Budget, Learned, Learning, Method
+from learnaug.seeds import Seeds
+from learnaug.train import Keep
+
+__all__ = ["Chained", "Fixed"]
+
+
+@dataclass(frozen=True, slots=True)
+class Fixed:
+    """A published or plain policy: `learn` returns it as it is.
+
+    Args:
+        policy: what every picture is augmented with.
+    """
+
+    policy: ops.Policy
+
+    def learn(
+        self, data: Learning, *, seeds: Seeds, device: torch.device, budget: Budget, keep: Keep
+    ) -> Learned:
+        """Return the given policy; costs nothing."""
+        return Learned(PolicyAugmenter(self.policy))
+
+    def config(self) -> dict[str, Any]:
+        """Return the policy as plain JSON data."""
+        return {"policy": self.policy.to_json()}
+
+
+@dataclass(frozen=True, slots=True)
+class Chained:
+    """Methods joined by `+`: each learns by itself, their augmenters act in order.
+
+    Args:
+        members: the methods, in the order in which their augmenters act.
+    """
+
+    members: tuple[Method, ...]
+
+    def learn(
+        self, data: Learning, *, seeds: Seeds, device: torch.device, budget: Budget, keep: Keep
+    ) -> Learned:
+        """Let every member learn with seeds of its own and chain what they leave behind."""
+        learned = [
+            member.learn(
+                data, seeds=seeds.child("member", i), device=device, budget=budget, keep=keep
+            )
+            for i, member in enumerate(self.members)
+        ]
+        return Learned(Chain(tuple(each.augmenter for each in learned)))
+
+    def config(self) -> dict[str, Any]:
+        """Return the configurations of the members."""
+        return {"members": [member.config() for member in self.members]}

@@ -1,0 +1,162 @@
+"""Every method by name: one literal table, and `+` to chain its rows."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from importlib import resources
+from pathlib import Path
+from typing import Literal
+
+from learnaug import ops
+from learnaug.errors import UsageError, nearest
+from learnaug.methods.augmenters import PolicyAugmenter, load_folder
+from learnaug.methods.base import Method
+from learnaug.methods.fixed import Chained, Fixed
+from learnaug.ops import spaces
+from learnaug.train import Augmenter
+
+__all__ = ["CONTROLS", "METHODS", "Row", "augmenter", "is_learned", "load_augmenter", "resolve"]
+
+Operations = Sequence[str] | None
+
+
+@dataclass(frozen=True, slots=True)
+class Row:
+    """A row of METHODS.
+
+    Args:
+        make: builds the method, given the names of allowed operations or None.
+        summary: one line for `learnaug methods`.
+        kind: "fixed" is given, "learned" learns, "control" shows what others must beat.
+        takes_ops: whether `--ops` restricts it.
+    """
+
+    make: Callable[[Operations], Method]
+    summary: str
+    kind: Literal["fixed", "learned", "control"] = "fixed"
+    takes_ops: bool = False
+
+
+def _given(policy: Callable[[], ops.Policy]) -> Callable[[Operations], Method]:
+    return lambda names: Fixed(policy())
+
+
+def _chosen(policy: Callable[[], ops.Policy]) -> Callable[[Operations], Method]:
+    return lambda names: Fixed(policy() if names is None else ops.restrict(policy(), names))
+
+
+METHODS: dict[str, Row] = {
+    "none": Row(_given(spaces.none), "the pictures as they are", "control"),
+    "flip-crop": Row(
+        _given(spaces.flip_crop), "horizontal flip (p 0.5) and padded random crop", "control"
+    ),
+    "traditional": Row(
+        _given(spaces.traditional),
+        "half the pictures shifted, zoomed, rotated, flipped, distorted or shaded in hue",
+    ),
+    "cutout": Row(_given(spaces.cutout), "a square of half the side is blanked"),
+    "mixup": Row(_given(spaces.mixup), "two pictures and their labels are averaged"),
+    "cutmix": Row(_given(spaces.cutmix), "a box of another picture is pasted, labels by area"),
+    "randaugment": Row(
+        _chosen(spaces.randaugment), "two random operations of fixed strength", takes_ops=True
+    ),
+    "trivialaugment": Row(
+        _chosen(spaces.trivialaugment),
+        "one random operation of random strength (Wide)",
+        "control",
+        takes_ops=True,
+    ),
+    "autoaugment": Row(
+        _given(spaces.autoaugment), "the 25 pairs that AutoAugment found on CIFAR-10"
+    ),
+    "autoaugment-imagenet": Row(
+        _given(lambda: spaces.autoaugment("imagenet")),
+        "the 25 pairs that AutoAugment found on ImageNet",
+    ),
+    "autoaugment-svhn": Row(
+        _given(lambda: spaces.autoaugment("svhn")), "the 25 pairs that AutoAugment found on SVHN"
+    ),
+    "uniform": Row(
+        _chosen(spaces.uniform),
+        "a random pair of the 36 elements that policy search draws from",
+        "control",
+        takes_ops=True,
+    ),
+}
+
+CONTROLS = tuple(name for name, row in METHODS.items() if row.kind == "control")
+
+
+def resolve(name: str, operations: Operations = None) -> Method:
+    """Return the method of a name such as "cutout" or "flip-crop+trivialaugment".
+
+    Raises:
+        UsageError: a name is not in METHODS (the nearest one is named).
+
+    Example:
+        >>> type(resolve("flip-crop+cutout")).__name__
+        'Chained'
+    """
+    names = name.split("+")
+    unknown = [part for part in names if part not in METHODS]
+    if unknown:
+        where = [f"{part!r}: {nearest(part, tuple(METHODS))}" for part in unknown]
+        raise UsageError(
+            f"method {name!r} is not known", where, "`learnaug methods` lists all of them"
+        )
+    parts = [METHODS[part].make(operations) for part in names]
+    return parts[0] if len(parts) == 1 else Chained(tuple(parts))
+
+
+def is_learned(name: str) -> bool:
+    """Return whether any part of a (chained) name learns."""
+    return any(METHODS[part].kind == "learned" for part in name.split("+"))
+
+
+def augmenter(name: str, operations: Operations = None) -> Augmenter:
+    """Return the augmenter of a fixed method (or chain) by its name.
+
+    Raises:
+        UsageError: the name is unknown, or a part of it must learn first.
+    """
+    method = resolve(name, operations)
+    return _fixed(method, name)
+
+
+def _fixed(method: Method, name: str) -> Augmenter:
+    from learnaug.methods.augmenters import Chain
+
+    if isinstance(method, Fixed):
+        return PolicyAugmenter(method.policy)
+    if isinstance(method, Chained):
+        return Chain(tuple(_fixed(member, name) for member in method.members))
+    raise UsageError(
+        f"{name!r} has to learn on data before it can augment",
+        mend="`learnaug compare DATA` learns it and writes its augmenter folder",
+    )
+
+
+def load_augmenter(source: str | Path) -> Augmenter:
+    """Return an augmenter from its folder, a policy file, or the name of a fixed method.
+
+    Raises:
+        UsageError: neither a file nor a known name.
+        ConfigError: the file is no augmenter of ours.
+
+    Example:
+        >>> load_augmenter("trivialaugment").describe()["name"]
+        'trivialaugment'
+    """
+    path = Path(source)
+    if path.exists():
+        return load_folder(path)
+    if isinstance(source, Path) or "/" in str(source) or str(source).endswith(".json"):
+        raise UsageError(f"augmenter {str(source)!r} does not exist", code=66)
+    return augmenter(str(source))
+
+
+def card(name: str) -> str:
+    """Return the card of a method: Markdown, half a page."""
+    file = resources.files("learnaug.methods") / "cards" / f"{name.partition(':')[0]}.md"
+    return file.read_text("utf-8") if file.is_file() else METHODS[name].summary

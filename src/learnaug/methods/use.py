@@ -1,0 +1,117 @@
+"""Augment loose pictures in anybody's training loop: arrays or tensors in, the same kind out."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import numpy as np
+import torch
+from torch import Tensor
+from torch.nn.functional import one_hot
+
+from learnaug.data import Batch
+from learnaug.errors import UsageError
+from learnaug.seeds import Seeds
+from learnaug.train import Augmenter
+
+__all__ = ["apply"]
+
+CHANNELS = (1, 3, 4)
+
+
+def apply(
+    augmenter: Augmenter,
+    images: Any,
+    labels: Any = None,
+    *,
+    seed: int,
+    classes: int | None = None,
+) -> Any:
+    """Return augmented images, and labels where labels were given, of the kind that came in.
+
+    Images are rounded to 1/255 when they come as floats, because uint8 is the canonical form of
+    every operation. Give each batch its own seed: the same seed draws the same augmentation.
+
+    Args:
+        augmenter: from `learnaug.load_augmenter`.
+        images: uint8, or float in [0, 1]; [B, C, H, W] or [B, H, W, C]; array or tensor.
+        labels: int [B], or class probabilities float [B, K]; array, tensor or list.
+        seed: 0 <= seed < 2**64.
+        classes: K; needed only where an augmenter mixes pictures and labels are integers.
+
+    Returns:
+        images, or (images, labels). Labels stay as they are unless the augmenter mixes pictures;
+        then they become class probabilities float32 [B, K].
+
+    Raises:
+        UsageError: shape, type or range of images or labels is not one of these.
+    """
+    pictures, restore = _to_uint8(images)
+    number = len(pictures)
+    targets = _targets(labels, number, classes)
+    zero = torch.zeros(number, dtype=torch.bool, device=pictures.device)
+    ones = torch.ones(number, device=pictures.device)
+    batch = Batch(pictures, targets.to(pictures.device), ones, zero)
+    after = augmenter(batch, None, Seeds(seed).child("apply"))
+    if labels is None:
+        return restore(after.images)
+    return restore(after.images), _labels(labels, targets, after.targets, classes)
+
+
+def _to_uint8(images: Any) -> tuple[Tensor, Any]:
+    tensor = images if isinstance(images, Tensor) else torch.from_numpy(np.array(images))
+    if tensor.ndim != 4 or not (tensor.shape[1] in CHANNELS or tensor.shape[3] in CHANNELS):
+        raise UsageError(
+            "images must be [B, C, H, W] or [B, H, W, C] with 1, 3 or 4 channels, "
+            f"but got shape {tuple(tensor.shape)}"
+        )
+    last = tensor.shape[1] not in CHANNELS  # where both could be channels, C comes first
+    first = tensor.permute(0, 3, 1, 2) if last else tensor
+    kind = tensor.dtype
+
+    def restore(after: Tensor) -> Any:
+        out = after.permute(0, 2, 3, 1) if last else after
+        out = (out.to(torch.float64) / 255).to(kind) if kind.is_floating_point else out
+        return out.contiguous() if isinstance(images, Tensor) else out.contiguous().numpy()
+
+    if kind == torch.uint8:
+        return first.contiguous(), restore
+    if not kind.is_floating_point:
+        raise UsageError(f"images must be uint8 or float in [0, 1], but got {kind}")
+    low, high = (float(v) for v in first.aminmax()) if first.numel() else (0.0, 1.0)
+    if not (low >= 0 and high <= 1):  # written so that NaN fails
+        raise UsageError(
+            f"float images must lie in [0, 1], but got values from {low:.4g} to {high:.4g}",
+            mend="augment before you normalise, or give uint8 images in 0…255",
+        )
+    return (first.float() * 255).round().to(torch.uint8).contiguous(), restore
+
+
+def _targets(labels: Any, number: int, classes: int | None) -> Tensor:
+    if labels is None:
+        return torch.zeros(number, max(1, classes or 1))
+    given = torch.as_tensor(np.asarray(labels) if not isinstance(labels, Tensor) else labels)
+    if len(given) != number or given.ndim not in (1, 2):
+        raise UsageError(
+            f"labels must be [B] or [B, K] with B = {number} images, "
+            f"but got shape {tuple(given.shape)}"
+        )
+    if given.ndim == 2:
+        return given.float()
+    least = int(given.max()) + 1 if number else 1
+    if (number and int(given.min()) < 0) or (classes is not None and least > classes):
+        raise UsageError(f"labels must lie in 0…{(classes or least) - 1}, but got {given.tolist()}")
+    return one_hot(given.long(), classes or least).float()
+
+
+def _labels(labels: Any, before: Tensor, after: Tensor, classes: int | None) -> Any:
+    after = after.cpu() if not isinstance(labels, Tensor) else after.to(labels.device)
+    if torch.equal(before.to(after.device), after):
+        return labels
+    if classes is None and np.ndim(labels) == 1:
+        raise UsageError(
+            "this augmenter mixes pictures, so labels become class probabilities [B, K]: "
+            "it must know K",
+            mend="give classes=K, or labels as probabilities [B, K]",
+        )
+    return after if isinstance(labels, Tensor) else after.numpy()
