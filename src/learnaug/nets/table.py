@@ -1,0 +1,42 @@
+"""The literal table of nets: name -> how to build it and what it is."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from functools import partial
+
+from torch import nn
+
+from learnaug.nets.b1 import b1
+from learnaug.nets.resnet import resnet18
+from learnaug.nets.smallnet import smallnet
+from learnaug.nets.torchvision_nets import densenet121, resnet50, vgg16
+from learnaug.nets.wrn import wrn
+
+__all__ = ["NETS", "Row"]
+
+
+@dataclass(frozen=True, slots=True)
+class Row:
+    """One net of the table.
+
+    Args:
+        build: called with channels, (height, width), classes; gives the net.
+        summary: one line for people.
+    """
+
+    build: Callable[[int, tuple[int, int], int], nn.Module]
+    summary: str
+
+
+NETS: dict[str, Row] = {
+    "smallnet": Row(smallnet, "3 convolutions, 2 dense layers (Perez & Wang 2017); fast on a CPU"),
+    "b1": Row(b1, "2 convolutions, 2 dense layers (Lemley et al. 2017)"),
+    "resnet18": Row(resnet18, "ResNet-18 with a 3x3 stem for small images; 11 million weights"),
+    "wrn-16-2": Row(partial(wrn, depth=16, width=2), "wide residual net, 0.7 million weights"),
+    "wrn-28-10": Row(partial(wrn, depth=28, width=10), "wide residual net, 36.5 million weights"),
+    "densenet121": Row(densenet121, "torchvision's DenseNet-121, small stem below 64 px"),
+    "vgg16": Row(vgg16, "torchvision's VGG16, small head below 64 px"),
+    "resnet50": Row(resnet50, "torchvision's ResNet-50, small stem below 64 px"),
+}

@@ -1,0 +1,95 @@
+"""DenseNet-121, VGG16 and ResNet-50 as torchvision defines them, without trained weights.
+
+From 64 px on (the shorter side) a net is torchvision's own; only the first convolution takes the
+data's number of channels. Below 64 px the usual small-image rule holds:
+
+- ResNet-50 and DenseNet-121: the stem is one 3 x 3 convolution, stride 1, without max-pooling;
+- VGG16: pools that would leave less than one pixel are left out, the last map is averaged to
+  1 x 1 and the head is 512 - 512 - classes with dropout 0.5 (Liu & Deng 2015, ACPR) in place of the
+  25088 - 4096 - 4096 - classes that belongs to 224 px.
+
+New convolutions start as torchvision starts those that they replace, the dense layers of the small
+VGG16 as PyTorch starts any (torchvision's own N(0, 0.01²) is meant for 4096 inputs). torchvision is imported when a net
+is built.
+"""
+
+from __future__ import annotations
+
+from torch import nn
+
+from learnaug.nets.resnet import start_convolutions
+
+__all__ = ["densenet121", "resnet50", "vgg16"]
+
+SMALL = 64  # pixels of the shorter side: below, the small-image rule holds
+
+
+def _first(old: nn.Conv2d, channels: int, *, small_stem: bool) -> nn.Conv2d:
+    """Return the first convolution for these channels; `old` itself where nothing changes."""
+    if channels == old.in_channels and not small_stem:
+        return old
+    new = nn.Conv2d(
+        channels,
+        old.out_channels,
+        3 if small_stem else (old.kernel_size[0], old.kernel_size[1]),
+        stride=1 if small_stem else (old.stride[0], old.stride[1]),
+        padding=1 if small_stem else (3 if old.kernel_size[0] == 7 else 1),
+        bias=old.bias is not None,
+    )
+    nn.init.kaiming_normal_(new.weight, mode="fan_out", nonlinearity="relu")
+    if new.bias is not None:
+        nn.init.zeros_(new.bias)
+    return new
+
+
+def resnet50(channels: int, size: tuple[int, int], classes: int) -> nn.Module:
+    """Return ResNet-50 (He et al. 2016): [B, channels, H, W] -> scores [B, classes]."""
+    from torchvision import models
+
+    net = models.resnet50(weights=None, num_classes=classes)
+    small = min(size) < SMALL
+    net.conv1 = _first(net.conv1, channels, small_stem=small)
+    if small:
+        net.maxpool = nn.Identity()
+    return net
+
+
+def densenet121(channels: int, size: tuple[int, int], classes: int) -> nn.Module:
+    """Return DenseNet-121 (Huang et al. 2017): [B, channels, H, W] -> scores [B, classes]."""
+    from torchvision import models
+
+    net = models.densenet121(weights=None, num_classes=classes)
+    small = min(size) < SMALL
+    net.features.conv0 = _first(net.features.conv0, channels, small_stem=small)
+    if small:
+        net.features.pool0 = nn.Identity()
+    return net
+
+
+def vgg16(channels: int, size: tuple[int, int], classes: int) -> nn.Module:
+    """Return VGG16 (Simonyan & Zisserman 2015): [B, channels, H, W] -> scores [B, classes]."""
+    from torchvision import models
+
+    if min(size) >= SMALL:
+        net = models.vgg16(weights=None, num_classes=classes)
+        net.features[0] = _first(net.features[0], channels, small_stem=False)
+        return net
+    # The large head is never allocated: its 120 million weights would be drawn and thrown away.
+    plain = models.vgg.make_layers(models.vgg.cfgs["D"])
+    features = nn.Sequential(*_pools_that_fit(plain, min(size)))
+    features[0] = _first(plain[0], channels, small_stem=False)
+    head = (nn.Linear(512, 512), nn.ReLU(), nn.Dropout(0.5), nn.Linear(512, classes))
+    net = nn.Sequential(features, nn.AdaptiveAvgPool2d(1), nn.Flatten(), *head)
+    start_convolutions(net)
+    return net
+
+
+def _pools_that_fit(layers: nn.Sequential, side: int) -> list[nn.Module]:
+    fitting: list[nn.Module] = []
+    for layer in layers:
+        if isinstance(layer, nn.MaxPool2d):
+            side //= 2
+            if side < 1:
+                continue
+        fitting.append(layer)
+    return fitting
