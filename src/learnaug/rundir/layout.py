@@ -1,0 +1,155 @@
+"""Every file name of a run folder, spelled once.
+
+OUT/plan.json summary.json report.html split.json check.json lock samples/ cache/
+OUT/runs/<method>/seed-<n>/config.json origin.json status.json learn/ train/ test/
+"""
+
+from __future__ import annotations
+
+import hashlib
+import re
+from pathlib import Path
+from typing import Literal
+
+from learnaug.errors import UsageError
+from learnaug.rundir.files import Place
+
+__all__ = [
+    "augmenter_folder",
+    "cache_path",
+    "check_path",
+    "checkpoint_folder",
+    "config_path",
+    "learn_folder",
+    "lock_path",
+    "log_path",
+    "metrics_path",
+    "model_path",
+    "origin_path",
+    "plan_path",
+    "predictions_path",
+    "report_path",
+    "run_folder",
+    "samples_path",
+    "slug",
+    "split_path",
+    "status_path",
+    "summary_path",
+]
+
+SAFE = re.compile(r"[a-z0-9_+][a-z0-9_+.-]{0,79}")
+RESERVED = re.compile(r"(con|prn|aux|nul|com[0-9]|lpt[0-9])(\..*)?")  # of Windows
+
+
+def slug(name: str) -> str:
+    """Return a name for one file or folder; different names never share one.
+
+    A name of small letters, digits and `-_.+` stays as it is. Any other is cleaned and marked by
+    `~` and 12 signs of its SHA-256; capitals too, because some disks do not tell them apart.
+
+    Example:
+        >>> slug("traditional+mixup"), slug("../x")
+        ('traditional+mixup', '_x~d6b96a97d147')
+    """
+    if SAFE.fullmatch(name) and not name.endswith(".") and not RESERVED.fullmatch(name):
+        return name
+    clean = re.sub(r"[^A-Za-z0-9_+-]+", "_", name).lstrip("-")[:60]
+    digest = hashlib.sha256(name.encode("utf-8", "surrogatepass")).hexdigest()
+    return f"{clean or '_'}~{digest[:12]}"
+
+
+def plan_path(out: Place) -> Path:
+    """Return the plan: question, metric, methods, seeds, budget."""
+    return Path(out) / "plan.json"
+
+
+def summary_path(out: Place) -> Path:
+    """Return the answer for programs."""
+    return Path(out) / "summary.json"
+
+
+def report_path(out: Place) -> Path:
+    """Return the answer for people."""
+    return Path(out) / "report.html"
+
+
+def split_path(out: Place, k: int = 0) -> Path:
+    """Return the ids of train, valid and test of split number k."""
+    return Path(out) / (f"split-{k}.json" if k else "split.json")
+
+
+def check_path(out: Place) -> Path:
+    """Return the findings about the data."""
+    return Path(out) / "check.json"
+
+
+def lock_path(out: Place) -> Path:
+    """Return the file that the owner of the run folder locks."""
+    return Path(out) / "lock"
+
+
+def samples_path(out: Place, name: str) -> Path:
+    """Return the sample pictures of a method, or of "original"."""
+    return Path(out) / "samples" / f"{slug(name)}.npz"
+
+
+def cache_path(out: Place, name: str) -> Path:
+    """Return a file that can be made again at any time, such as "images.npy"."""
+    return Path(out) / "cache" / slug(name)
+
+
+def run_folder(out: Place, method: str, seed: int) -> Path:
+    """Return the folder of one run: one method with one seed."""
+    if isinstance(seed, bool) or not isinstance(seed, int) or seed < 0:
+        raise UsageError(f"a seed must be an integer >= 0, but got {seed!r}")
+    return Path(out) / "runs" / slug(method) / f"seed-{seed}"
+
+
+def config_path(run: Place) -> Path:
+    """Return the settings of a run."""
+    return Path(run) / "config.json"
+
+
+def origin_path(run: Place) -> Path:
+    """Return where a run came from: versions, machine, command."""
+    return Path(run) / "origin.json"
+
+
+def status_path(run: Place) -> Path:
+    """Return the state of a run: state, error, seconds, stage, part."""
+    return Path(run) / "status.json"
+
+
+def learn_folder(run: Place) -> Path:
+    """Return the folder of the learning of an augmenter."""
+    return Path(run) / "learn"
+
+
+def augmenter_folder(run: Place) -> Path:
+    """Return the folder of the learned augmenter."""
+    return learn_folder(run) / "augmenter"
+
+
+def log_path(run: Place, phase: Literal["learn", "train"]) -> Path:
+    """Return the journal of the learning of the augmenter, or of the training of the target."""
+    return Path(run) / phase / "log.jsonl"
+
+
+def checkpoint_folder(run: Place, phase: Literal["learn", "train"] = "train") -> Path:
+    """Return the folder of the checkpoints."""
+    return Path(run) / phase / "checkpoint"
+
+
+def model_path(run: Place) -> Path:
+    """Return the trained weights."""
+    return Path(run) / "train" / "model.safetensors"
+
+
+def predictions_path(run: Place) -> Path:
+    """Return the probabilities, labels and ids of the part that was judged."""
+    return Path(run) / "test" / "predictions.npz"
+
+
+def metrics_path(run: Place) -> Path:
+    """Return the figures of the part that was judged."""
+    return Path(run) / "test" / "metrics.json"
