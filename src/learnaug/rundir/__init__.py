@@ -6,7 +6,9 @@ and `tensors` numbers, `checkpoints` what a stopped run goes on from, `locks` th
 """
 
 from learnaug.rundir.arrays import read_arrays as read_arrays
+from learnaug.rundir.arrays import read_map as read_map
 from learnaug.rundir.arrays import write_arrays as write_arrays
+from learnaug.rundir.arrays import write_map as write_map
 from learnaug.rundir.checkpoints import Checkpoints as Checkpoints
 from learnaug.rundir.clock import now_utc as now_utc
 from learnaug.rundir.clock import seconds as seconds
@@ -22,6 +24,7 @@ from learnaug.rundir.files import injected as injected
 from learnaug.rundir.files import make_folder as make_folder
 from learnaug.rundir.files import read_bytes as read_bytes
 from learnaug.rundir.files import remove as remove
+from learnaug.rundir.files import remove_folder as remove_folder
 from learnaug.rundir.files import say_aloud as say_aloud
 from learnaug.rundir.files import sweep as sweep
 from learnaug.rundir.files import write_bytes as write_bytes
@@ -51,5 +54,6 @@ from learnaug.rundir.origins import origin as origin
 from learnaug.rundir.origins import versions as versions
 from learnaug.rundir.records import append_record as append_record
 from learnaug.rundir.records import read_records as read_records
+from learnaug.rundir.records import write_records as write_records
 from learnaug.rundir.tensors import load_tensors as load_tensors
 from learnaug.rundir.tensors import save_tensors as save_tensors

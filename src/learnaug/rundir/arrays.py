@@ -66,6 +66,32 @@ def read_arrays(path: Place) -> dict[str, np.ndarray[Any, Any]]:
         raise DataError(f"{path} cannot be read: {error}") from error
 
 
+def write_map(path: Place, array: np.ndarray[Any, Any]) -> None:
+    """Write one array as a .npy file that `read_map` opens without reading it whole.
+
+    Raises:
+        RunError: as in `write_bytes`.
+    """
+    head = io.BytesIO()
+    np.lib.format.write_array_header_1_0(head, np.lib.format.header_data_from_array_1_0(np.ascontiguousarray(array)))
+    files.write_bytes(path, head.getvalue() + np.ascontiguousarray(array).tobytes())
+
+
+def read_map(path: Place) -> np.ndarray[Any, Any]:
+    """Return the array of a .npy file as a read-only memory map.
+
+    Raises:
+        DataError: the file is missing (status 66) or is no such array.
+    """
+    try:
+        array: np.ndarray[Any, Any] = np.load(path, mmap_mode="r", allow_pickle=False)
+    except FileNotFoundError as error:
+        raise DataError(f"{path} does not exist", code=66) from error
+    except (ValueError, OSError, EOFError) as error:
+        raise DataError(f"{path} is no .npy array: {error}") from error
+    return array
+
+
 def _refuse_unfit(array: np.ndarray[Any, Any], name: str) -> None:
     import numpy as np
 

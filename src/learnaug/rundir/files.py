@@ -27,6 +27,7 @@ __all__ = [
     "make_folder",
     "read_bytes",
     "remove",
+    "remove_folder",
     "say_aloud",
     "sweep",
     "write_bytes",
@@ -169,6 +170,16 @@ def remove(path: Place) -> None:
         path.unlink(missing_ok=True)
     except OSError as error:
         raise disk_error(error, path, 0) from error
+
+
+def remove_folder(folder: Place) -> None:
+    """Delete the files of a flat folder and the folder; a missing one is no error."""
+    folder = Path(folder)
+    if not folder.is_dir():
+        return
+    for path in sorted(folder.iterdir()):
+        remove(path)
+    folder.rmdir()
 
 
 def sweep(folder: Place) -> list[Path]:

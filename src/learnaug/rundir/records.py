@@ -5,7 +5,7 @@ from __future__ import annotations
 import os
 import re
 import zlib
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from pathlib import Path
 from typing import Any
 
@@ -14,7 +14,7 @@ from learnaug.rundir import files
 from learnaug.rundir.documents import dump_json, parse_json
 from learnaug.rundir.files import Place
 
-__all__ = ["append_record", "read_records"]
+__all__ = ["append_record", "read_records", "write_records"]
 
 LIMIT = 256_000_000  # bytes of a journal
 TAIL = re.compile(rb',?"crc":"([0-9a-f]{8})"\}\Z')
@@ -41,6 +41,13 @@ def append_record(path: Place, record: Mapping[str, Any]) -> None:
         _append(path, line)
     except OSError as error:
         raise files.disk_error(error, path, len(line)) from error
+
+
+def write_records(path: Place, records: Iterable[Mapping[str, Any]]) -> None:
+    """Replace the journal by these records in one step; errors as in `append_record`."""
+    name = Path(path).name
+    lines = [_line(dump_json(dict(record), name).encode()) for record in records]
+    files.write_bytes(path, b"".join(lines))
 
 
 def read_records(
