@@ -212,7 +212,7 @@ class _Unit:
 
 def _keys(ids: Sequence[str], seeds: Seeds) -> list[bytes]:
     salt = seeds.integer(256).to_bytes(32, "little")
-    return [hashlib.sha256(salt + i.encode("utf-8", "surrogateescape")).digest() for i in ids]
+    return [hashlib.sha256(salt + i.encode("utf-8", "surrogatepass")).digest() for i in ids]
 
 
 def _join(groups: Ints, extra: Ints | None) -> Ints:
