@@ -16,7 +16,7 @@ from learnaug.rundir.files import Place, read_bytes, write_bytes
 if TYPE_CHECKING:
     import numpy as np
 
-__all__ = ["read_arrays", "write_arrays"]
+__all__ = ["read_arrays", "read_map", "write_arrays", "write_map"]
 
 DIGEST = 64  # hexadecimal signs of a SHA-256, the last bytes of the file
 MARK = b"sha256:"
@@ -72,9 +72,11 @@ def write_map(path: Place, array: np.ndarray[Any, Any]) -> None:
     Raises:
         RunError: as in `write_bytes`.
     """
-    head = io.BytesIO()
-    np.lib.format.write_array_header_1_0(head, np.lib.format.header_data_from_array_1_0(np.ascontiguousarray(array)))
-    files.write_bytes(path, head.getvalue() + np.ascontiguousarray(array).tobytes())
+    import numpy as np
+
+    file = io.BytesIO()
+    np.lib.format.write_array(file, np.ascontiguousarray(array), allow_pickle=False)
+    write_bytes(path, file.getvalue())
 
 
 def read_map(path: Place) -> np.ndarray[Any, Any]:
@@ -83,6 +85,8 @@ def read_map(path: Place) -> np.ndarray[Any, Any]:
     Raises:
         DataError: the file is missing (status 66) or is no such array.
     """
+    import numpy as np
+
     try:
         array: np.ndarray[Any, Any] = np.load(path, mmap_mode="r", allow_pickle=False)
     except FileNotFoundError as error:

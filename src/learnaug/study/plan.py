@@ -1,0 +1,178 @@
+"""The plan of a comparison: everything that decides its numbers, written before the first run."""
+
+from __future__ import annotations
+
+import hashlib
+import json
+from dataclasses import asdict, dataclass, field
+from pathlib import Path
+from typing import Any, Literal
+
+from learnaug import rundir
+from learnaug.errors import RunError, UsageError
+from learnaug.train import Recipe
+
+__all__ = ["Job", "Plan"]
+
+QUESTION = "Which augmentation should I use on this data, and how sure are we?"
+FRACTIONS = (0.70, 0.15, 0.15)
+FREE = ("command", "source", "minutes")  # may differ between a plan and its resumption
+
+
+@dataclass(frozen=True, slots=True)
+class Job:
+    """One training: a method, a seed, and the part on which it is scored.
+
+    Args:
+        method: name, such as "cutout" or "flip-crop+mixup".
+        seed: number of the pair; equal seeds share split, initial weights and batch order.
+        stage: "screen", "confirm" or "single".
+        part: "valid" or "test".
+    """
+
+    method: str
+    seed: int
+    stage: Literal["screen", "confirm", "single"]
+    part: Literal["valid", "test"]
+
+
+@dataclass(frozen=True)
+class Plan:
+    """What will be run; frozen, hashed, and printed in the report.
+
+    Args:
+        kind: "compare" or "train".
+        methods: every arm, controls included, in the order of the report.
+        baseline: the arm that the candidate is held against.
+        seeds: number of screening seeds a method; they are the pairs 0 … seeds - 1.
+        confirm_seeds: number of fresh seeds of the confirm stage; the pairs after those.
+        seed: root of every random stream.
+        metric: "accuracy" or "balanced_accuracy".
+        delta: smallest difference of interest, as a fraction.
+        model: name of the net, or the words for a net given in Python.
+        recipe: how each target is trained.
+        per_class: training images per class, or None for all.
+        repeats: 1, or the number of repeated splits over which the pairs are spread.
+        precision: "fp32" or "bf16".
+        threads: CPU threads of each run; part of the plan because 1 and 2 threads differ in the
+            last bits.
+        device: "cpu", "cuda", …
+        operations: names that `--ops` allows, or None for all.
+        data: name, counts and fingerprint of the data.
+        source: what the user called the data.
+        command: the command line that made this plan.
+        minutes: the bound that the user gave, or None.
+        notes: what was decided for the user, in sentences.
+    """
+
+    kind: Literal["compare", "train"]
+    methods: tuple[str, ...]
+    baseline: str
+    seeds: int
+    confirm_seeds: int
+    seed: int
+    metric: str
+    delta: float
+    model: str
+    recipe: Recipe
+    per_class: int | None
+    repeats: int
+    precision: str
+    threads: int
+    device: str
+    operations: tuple[str, ...] | None
+    data: dict[str, Any]
+    source: str
+    command: str
+    minutes: float | None = None
+    notes: tuple[str, ...] = field(default=())
+
+    def screen(self) -> list[Job]:
+        """Return the jobs of the screening stage, seed by seed, so that a stop leaves pairs."""
+        pairs = range(self.seeds)
+        return [Job(method, seed, "screen", "valid") for seed in pairs for method in self.methods]
+
+    def confirm(self, arms: tuple[str, ...]) -> list[Job]:
+        """Return the jobs of the confirm stage for these arms, seed by seed."""
+        pairs = range(self.seeds, self.seeds + self.confirm_seeds)
+        return [Job(method, seed, "confirm", "test") for seed in pairs for method in arms]
+
+    def to_json(self) -> dict[str, Any]:
+        """Return the plan as plain JSON data with its hash."""
+        content = json.loads(json.dumps(asdict(self)))
+        split = {"fractions": FRACTIONS, "per_class": self.per_class, "repeats": self.repeats}
+        numbers = {
+            "seeds": list(range(self.seeds)),
+            "confirm_seeds": list(range(self.seeds, self.seeds + self.confirm_seeds)),
+        }
+        content |= {"schema": 1, "question": QUESTION, "split": split, **numbers}
+        return content | {"epochs": self.recipe.epochs, "hash": self.digest()}
+
+    def digest(self) -> str:
+        """Return the SHA-256 (hex) of everything that decides the numbers."""
+        content = {k: v for k, v in asdict(self).items() if k not in FREE}
+        return hashlib.sha256(json.dumps(content, sort_keys=True).encode()).hexdigest()
+
+    def save(self, out: Path) -> None:
+        """Write plan.json."""
+        rundir.write_json(rundir.plan_path(out), self.to_json())
+
+    @staticmethod
+    def load(out: Path) -> Plan:
+        """Read plan.json.
+
+        Raises:
+            RunError: it is missing, or was changed after it was written.
+        """
+        path = rundir.plan_path(out)
+        if not path.is_file():
+            raise RunError(
+                f"{path.name} is missing, so this is no run folder", [str(out)],
+                "give the folder that `learnaug compare` or `learnaug train` wrote", code=66,
+            )  # fmt: skip
+        content = rundir.read_json(path)
+        try:
+            plan = _from_json(content)
+        except (KeyError, TypeError, ValueError) as fault:
+            raise RunError(
+                f"{path.name} cannot be read: {type(fault).__name__} {fault}", [str(out)],
+                "it was written by another version of learnaug, or changed by hand",
+            ) from None  # fmt: skip
+        if plan.digest() != content.get("hash"):
+            raise RunError(f"{path.name} was changed after it was written", [str(out)])
+        return plan
+
+
+def _from_json(content: dict[str, Any]) -> Plan:
+    if content["schema"] != 1:
+        raise ValueError(f"schema {content['schema']!r}, but this version reads 1")
+    names = set(Plan.__dataclass_fields__)
+    given = {key: value for key, value in content.items() if key in names}
+    given["recipe"] = Recipe(**content["recipe"])
+    given["seeds"] = len(content["seeds"])
+    given["confirm_seeds"] = len(content["confirm_seeds"])
+    for name in ("methods", "notes", "operations"):
+        if given[name] is not None:
+            given[name] = tuple(given[name])
+    return Plan(**given)
+
+
+def require_same(old: Plan, new: Plan) -> None:
+    """Refuse to go on in a folder whose plan differs from what is asked now.
+
+    Raises:
+        UsageError: lists every setting that differs, old and new.
+    """
+    before, after = asdict(old), asdict(new)
+    skip = {*FREE, "notes"}
+    changed = [
+        f"{key}: {before[key]!r} in the folder, {after[key]!r} now"
+        for key in before
+        if key not in skip and before[key] != after[key]
+    ]
+    if changed:
+        raise UsageError(
+            "this run folder belongs to another comparison",
+            changed,
+            "give another --out, or the same settings as before",
+        )

@@ -1,0 +1,186 @@
+"""Runs jobs, in this process or in workers of one thread each; the results are the same."""
+
+from __future__ import annotations
+
+import json
+import os
+import subprocess
+import sys
+import threading
+from collections import deque
+from collections.abc import Callable, Iterable
+from dataclasses import asdict, dataclass
+from pathlib import Path
+from typing import Any
+
+from learnaug import rundir
+from learnaug.study.job import finished, run_job
+from learnaug.study.plan import Job
+from learnaug.study.stop import Stop
+from learnaug.study.world import World
+from learnaug.train import Keep, threads
+
+__all__ = ["Tell", "execute"]
+
+Tell = Callable[[Job, dict[str, Any]], None]  # told {"share"}, {"say"}, {"start"} or {"end"}
+STEP = 0.01  # progress is told in steps of one percent
+
+
+@dataclass(frozen=True, slots=True)
+class _Todo:
+    """The jobs that are left, taken one by one by any thread."""
+
+    jobs: deque[Job]
+
+    def take(self) -> Job | None:
+        try:
+            return self.jobs.popleft()
+        except IndexError:
+            return None
+
+
+def execute(
+    world: World,
+    jobs: Iterable[Job],
+    *,
+    workers: int,
+    stop: Stop,
+    tell: Tell,
+    every: float = 300.0,
+) -> None:
+    """Run every job that is not done yet, in order, `workers` at a time.
+
+    Args:
+        world: the shared part of the study.
+        jobs: what to run; finished ones are skipped.
+        workers: number of processes; with 1, or with a net given in Python, all is run here.
+        stop: asked all the time; running jobs are then saved and stopped, no more are started.
+        tell: told what happens.
+        every: seconds between two checkpoints of a run.
+    """
+    left = deque(job for job in jobs if not finished(world.out, job))
+    workers = min(workers, len(left))
+    if workers <= 1 or not isinstance(world.model, str):
+        _here(world, left, stop, tell, every)
+        return
+    todo = _Todo(left)
+    drivers = [
+        threading.Thread(target=_drive, args=(world, todo, stop, tell, every), daemon=True)
+        for _ in range(workers)
+    ]
+    for driver in drivers:
+        driver.start()
+    for driver in drivers:
+        while driver.is_alive():
+            driver.join(0.2)  # short waits, so that signals are heard
+
+
+def _here(world: World, jobs: Iterable[Job], stop: Stop, tell: Tell, every: float) -> None:
+    with threads(world.plan.threads):
+        for job in jobs:
+            if stop():
+                return
+            tell(job, {"start": True})
+            keep = Keep(
+                stop=stop,
+                progress=_stepped(lambda share, job=job: tell(job, {"share": share})),
+                say=lambda text, job=job: tell(job, {"say": text}),
+                every=every,
+            )
+            tell(job, {"end": run_job(world, job, keep)})
+
+
+def _stepped(tell: Callable[[float], None]) -> Callable[[float], None]:
+    last = -1.0
+
+    def step(share: float) -> None:
+        nonlocal last
+        if share - last >= STEP or share == 1:
+            last = share
+            tell(share)
+
+    return step
+
+
+def _drive(world: World, todo: _Todo, stop: Stop, tell: Tell, every: float) -> None:
+    """Feed one worker process until no job is left; replace it where it dies."""
+    worker: subprocess.Popen[str] | None = None
+    while not stop() and (job := todo.take()) is not None:
+        if worker is None or worker.poll() is not None:
+            worker = _start(world.out)
+            threading.Thread(target=_send_stop, args=(worker, stop), daemon=True).start()
+        tell(job, {"start": True})
+        status = _ask(worker, job, tell, every)
+        if status is None:
+            status = _died(world.out, job, worker.wait())
+        tell(job, {"end": status})
+    if worker and worker.poll() is None:
+        assert worker.stdin
+        worker.stdin.close()
+        try:
+            worker.wait(5)
+        except subprocess.TimeoutExpired:
+            worker.kill()
+
+
+def _start(out: Path) -> subprocess.Popen[str]:
+    # OMP reads its number once, before PyTorch can set it; two pools of 2 threads on 2 cores
+    # halve the speed of both.
+    environment = os.environ | {"OMP_NUM_THREADS": "1", "MKL_NUM_THREADS": "1"}
+    command = [sys.executable, "-m", "learnaug.study.worker", str(out), json.dumps(sys.path)]
+    return subprocess.Popen(
+        command,
+        stdin=subprocess.PIPE,
+        stdout=subprocess.PIPE,
+        env=environment,
+        text=True,
+        encoding="utf-8",
+        bufsize=1,
+        start_new_session=True,
+    )
+
+
+def _ask(
+    worker: subprocess.Popen[str], job: Job, tell: Tell, every: float
+) -> dict[str, Any] | None:
+    """Send a job and pass on what comes back; None where the worker died."""
+    assert worker.stdin
+    assert worker.stdout
+    try:
+        worker.stdin.write(json.dumps({"job": asdict(job), "every": every}) + "\n")
+        step = _stepped(lambda share: tell(job, {"share": share}))
+        for line in worker.stdout:
+            event = json.loads(line)
+            if "end" in event:
+                return dict(event["end"])
+            if "share" in event:
+                step(event["share"])
+            else:
+                tell(job, event)
+    except (BrokenPipeError, ValueError):
+        pass
+    return None
+
+
+def _send_stop(worker: subprocess.Popen[str], stop: Stop) -> None:
+    while worker.poll() is None:
+        if stop():
+            try:
+                assert worker.stdin
+                worker.stdin.write(json.dumps({"stop": True}) + "\n")
+            except (BrokenPipeError, ValueError):
+                pass
+            return
+        rundir.sleep(0.1)
+
+
+def _died(out: Path, job: Job, code: int) -> dict[str, Any]:
+    how = f"was killed by signal {-code}" if code < 0 else f"ended with status {code}"
+    hint = "; out of memory?" if code == -9 else ""
+    status = asdict(job) | {
+        "state": "failed",
+        "error": f"the worker process {how}{hint}",
+        "seconds": {"learn": 0.0, "train": 0.0},
+    }
+    rundir.write_json(rundir.status_path(rundir.run_folder(out, job.method, job.seed)), status)
+    return status

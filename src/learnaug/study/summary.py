@@ -1,0 +1,160 @@
+"""The answer for programs: summary.json as a pure function of the run folder."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from dataclasses import asdict
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from learnaug import rundir, stats
+from learnaug.data import ImageSet
+from learnaug.methods import is_learned
+from learnaug.seeds import Seeds
+from learnaug.study.job import read_status
+from learnaug.study.plan import Job, Plan
+from learnaug.study.world import World, overlap
+
+__all__ = ["arms", "best", "summarise"]
+
+RIVAL = "trivialaugment"  # the bar that a learned method has to clear
+
+
+def best(out: Path, plan: Plan) -> str | None:
+    """Return the method with the highest mean on the validation part, the baseline left out.
+
+    Only methods whose screening runs are all done take part; equal means: the first in the plan.
+    """
+    means = {}
+    for method in plan.methods:
+        jobs = [job for job in plan.screen() if job.method == method]
+        scores = [s["score"] for s in _statuses(out, jobs) if s["state"] == "done"]
+        if method != plan.baseline and len(scores) == len(jobs):
+            means[method] = float(np.mean(scores))
+    return max(means, key=lambda name: means[name]) if means else None
+
+
+def arms(plan: Plan, candidate: str) -> tuple[str, ...]:
+    """Return the arms of the confirm stage: baseline, candidate, and the rival of a learned one."""
+    rival = (RIVAL,) if is_learned(candidate) and plan.baseline != RIVAL else ()
+    return (plan.baseline, candidate, *rival)
+
+
+def summarise(world: World, seconds: float) -> dict[str, Any]:
+    """Return the summary of what is done so far; see docs/summary-schema.md."""
+    out, plan = world.out, world.plan
+    candidate = best(out, plan)
+    confirm = plan.confirm(arms(plan, candidate)) if candidate else []
+    jobs = [*plan.screen(), *confirm]
+    states = [status["state"] for status in _statuses(out, jobs)]
+    sizes = world.splits[0]
+    verdict = against = None
+    if candidate:
+        verdict = _verdict(world, confirm, candidate, plan.baseline)
+        if RIVAL in arms(plan, candidate)[2:]:
+            against = _verdict(world, confirm, candidate, RIVAL)
+    return {
+        "schema": 1,
+        "data": {
+            "name": world.data.name,
+            "classes": list(world.data.classes),
+            "train": len(sizes.train),
+            "valid": len(sizes.valid),
+            "test": len(sizes.test),
+            "fingerprint": plan.data["fingerprint"],
+        },
+        "metric": plan.metric,
+        "methods": _rows(out, plan, jobs),
+        "verdict": verdict,
+        "against_trivialaugment": against,
+        "runs": {
+            "planned": len(jobs),
+            "done": states.count("done"),
+            "failed": states.count("failed"),
+        },
+        "seconds": round(seconds, 1),
+        "command": plan.command,
+        "versions": rundir.versions(),
+    }
+
+
+def _statuses(out: Path, jobs: Iterable[Job]) -> list[dict[str, Any]]:
+    return [read_status(rundir.run_folder(out, job.method, job.seed)) for job in jobs]
+
+
+def _rows(out: Path, plan: Plan, jobs: list[Job]) -> list[dict[str, Any]]:
+    rows = []
+    keys = dict.fromkeys((job.stage, job.part, job.method) for job in jobs)
+    order = {method: i for i, method in enumerate(plan.methods)}
+    for stage, part, method in sorted(keys, key=lambda k: (k[0] != "screen", order[k[2]])):
+        mine = [job for job in jobs if (job.stage, job.method) == (stage, method)]
+        found = list(zip(mine, _statuses(out, mine), strict=True))
+        done = [(job, status) for job, status in found if status["state"] == "done"]
+        scores = [status["score"] for _, status in done]
+        rows.append(
+            {
+                "method": method,
+                "stage": stage,
+                "part": part,
+                "seeds": [job.seed for job, _ in done],
+                "scores": scores,
+                "mean": float(np.mean(scores)) if scores else None,
+                "learn_seconds": round(sum(s["seconds"]["learn"] for _, s in done), 3),
+                "train_seconds": round(sum(s["seconds"]["train"] for _, s in done), 3),
+                "failed": sum(status["state"] == "failed" for _, status in found),
+            }
+        )
+    return rows
+
+
+def _verdict(world: World, jobs: list[Job], candidate: str, baseline: str) -> dict[str, Any]:
+    plan = world.plan
+    scores: dict[str, dict[int, float]] = {candidate: {}, baseline: {}}
+    failed = {candidate: 0, baseline: 0}
+    for job in jobs:
+        if job.method in scores:
+            status = read_status(rundir.run_folder(world.out, job.method, job.seed))
+            if status["state"] == "done":
+                scores[job.method][job.seed] = status["score"]
+            failed[job.method] += status["state"] == "failed"
+    seeds = sorted(scores[candidate].keys() & scores[baseline].keys())
+    found = stats.verdict(
+        candidate,
+        baseline,
+        [scores[candidate][seed] for seed in seeds],
+        [scores[baseline][seed] for seed in seeds],
+        _images(world, seeds, candidate, baseline) if seeds else None,
+        delta=plan.delta,
+        failed=(failed[candidate], failed[baseline]),
+        planned=(plan.confirm_seeds, plan.confirm_seeds),
+        overlap=overlap(world.splits),
+        metric=plan.metric.replace("_", " "),
+    )
+    return asdict(found)
+
+
+def _images(
+    world: World, seeds: list[int], candidate: str, baseline: str
+) -> tuple[float, float] | None:
+    """Return the interval of the difference for new images: correctness averaged over seeds."""
+    n = len(world.data)
+    right, times = {m: np.zeros(n) for m in (candidate, baseline)}, np.zeros(n)
+    for seed in seeds:
+        test = world.splits[seed % len(world.splits)].test
+        times[test] += 1
+        for method in (candidate, baseline):
+            run = rundir.run_folder(world.out, method, seed)
+            found = rundir.read_arrays(rundir.predictions_path(run))
+            right[method][test] += found["probabilities"].argmax(1) == found["labels"]
+    seen = times > 0
+    data: ImageSet = world.data
+    gen = Seeds(world.plan.seed).child("image-interval", candidate, baseline).numpy()
+    return stats.image_interval(
+        right[candidate][seen] / times[seen],
+        right[baseline][seen] / times[seen],
+        data.groups[seen],
+        gen,
+        labels=data.labels[seen] if world.plan.metric == "balanced_accuracy" else None,
+    )
