@@ -42,12 +42,13 @@ def test_sign_flip_equals_scipy(n):
 
 
 def test_sign_flip_counts_ties_of_rounded_scores():
-    # Differences 3, 1, 1, 1, -1, 2 images of 7: sums that tie only up to rounding.
-    images = np.array([3, 1, 1, 1, -1, 2])
-    signs = np.array(list(itertools.product([1, -1], repeat=6)))
-    by_hand = float(np.mean(np.abs(signs @ images) >= images.sum()))
-    b = np.array([2, 3, 1, 4, 3, 2]) / 7
-    assert stats.paired((b * 7 + images) / 7, b).p == by_hand == 10 / 64
+    # Differences are whole images of 90: equal sums differ by rounding once they are fractions.
+    gen = generator("ties")
+    for _ in range(50):
+        c, b = gen.integers(60, 90, (2, 6))
+        signs = np.array(list(itertools.product([1, -1], repeat=6)))
+        by_hand = float(np.mean(np.abs(signs @ (c - b)) >= abs((c - b).sum())))
+        assert stats.paired(c / 90, b / 90).p == by_hand
 
 
 def test_sign_flip_extremes():
@@ -168,6 +169,16 @@ def test_image_interval_of_many_images_is_the_normal_one():
     assert (low, high) == pytest.approx((d.mean() - half, d.mean() + half), abs=0.05 * half)
 
 
+def test_a_class_that_is_not_drawn_is_left_out():
+    d = np.array([1.0] * 9 + [0.0])
+    low, _ = stats.image_interval(d, np.zeros(10), labels=[0] * 9 + [1])
+    assert low == 0.5  # never below: without the lone image of class 1 the mean is that of class 0
+    gen = generator("absent")
+    means = naive_images(d, np.arange(10), np.array([0] * 9 + [1]), gen, 4000)
+    high = stats.image_interval(d, np.zeros(10), labels=[0] * 9 + [1])[1]
+    assert high == means.max() == 1.0
+
+
 def test_groups_widen_the_interval():
     d = np.repeat(generator("groups").normal(0, 0.3, 40), 25)
     free = stats.image_interval(d, np.zeros(1000))
@@ -259,6 +270,15 @@ def test_ece_equals_a_naive_loop(predicted):
     assert stats.ece(p, labels) == pytest.approx(total, abs=1e-10)
     assert stats.ece([[1.0, 0.0], [0.0, 1.0]], [0, 1]) == 0.0
     assert stats.ece([[1.0, 0.0]], [1]) == 1.0
+
+
+def test_ece_bins_are_closed_above():
+    # (8/15, 9/15] holds both 0.59 (right) and 0.6 (wrong): |1 - 0.59 - 0.6| / 2
+    assert stats.ece([[0.59, 0.41], [0.6, 0.4]], [0, 1]) == pytest.approx(0.095)
+
+
+def test_balanced_accuracy_leaves_out_classes_without_images():
+    assert stats.balanced_accuracy([0, 1], [0, 2]) == 0.5
 
 
 def test_nll_stays_finite():

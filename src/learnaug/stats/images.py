@@ -78,7 +78,7 @@ def _group_sums(d: Floats, group: Ints, labels: ArrayLike | None) -> tuple[Float
     label = np.zeros(len(d), np.int64) if labels is None else _codes(labels, len(d), "labels")
     shape = (int(group.max(initial=-1)) + 1, int(label.max(initial=-1)) + 1)
     cell = group * shape[1] + label
-    sums = np.bincount(cell, d, minlength=math.prod(shape))
+    sums = np.bincount(cell, d, minlength=math.prod(shape)).astype(np.float64)
     counts = np.bincount(cell, minlength=math.prod(shape)).astype(np.float64)
     return sums.reshape(shape), counts.reshape(shape)
 
