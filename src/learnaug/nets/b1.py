@@ -2,11 +2,11 @@
 
 The text gives two convolutions, each followed by batch normalisation and max-pooling, a dense layer
 of 1024 units, a dense layer of one unit per class, and dropout for each dense layer. Figure 7
-holds the other figures and is lost in the text form of the paper; `papers/NOTES.md` 1.3 has them from a
-public reimplementation: 16 and 8 filters of 3 x 3, pools of 3, a second batch normalisation after
-the first pool, dropout 0.25, a sigmoid after the first dense layer. Chosen by us: ReLU after the
-convolutions, padding that keeps the size, 0.5 for the second dropout (Lasagne's default, the
-library of the paper).
+holds the other figures and is lost in the text form of the paper; `papers/NOTES.md` 1.3 has them
+from a public reimplementation: 16 and 8 filters of 3 x 3, pools of 3, a second batch normalisation
+after the first pool, dropout 0.25, a sigmoid after the first dense layer. Chosen by us: ReLU
+after the convolutions, padding that keeps the size, 0.5 for the second dropout (the default of
+Lasagne, the paper's library).
 
 How we differ: pooling rounds up, so that small pictures work (8 px: 8 -> 3 -> 1); scores are raw,
 the softmax is in the loss. There is no limit on the size of the first dense layer: at 256 px it has

@@ -3,8 +3,8 @@
 The four stages are those of the paper's ResNet-18 (two basic blocks each; 64, 128, 256, 512
 channels; 1 x 1 projections where the shape changes). How we differ: the 7 x 7 stem with stride 2
 and the max-pooling after it are one 3 x 3 convolution with stride 1, so that an 8 px picture still
-has a 1 x 1 map at the end. Above about 64 px this costs much time; `resnet50` has the large stem there.
-Weights start as in the paper's follow-up (He et al. 2015, fan-out).
+has a 1 x 1 map at the end. Above about 64 px this costs much time; `resnet50` has the large stem
+there. Weights start as in the paper's follow-up (He et al. 2015, fan-out).
 """
 
 from __future__ import annotations
@@ -23,10 +23,12 @@ def conv3x3(inside: int, outside: int, stride: int = 1) -> nn.Conv2d:
 
 
 def start_convolutions(net: nn.Module) -> None:
-    """Draw every convolution's weights from N(0, 2 / fan_out) (He et al. 2015, eq. 14)."""
+    """Draw convolutions' weights from N(0, 2 / fan_out) (He et al. 2015, eq. 14); biases are 0."""
     for module in net.modules():
         if isinstance(module, nn.Conv2d):
             nn.init.kaiming_normal_(module.weight, mode="fan_out", nonlinearity="relu")
+            if module.bias is not None:
+                nn.init.zeros_(module.bias)
 
 
 class BasicBlock(nn.Module):

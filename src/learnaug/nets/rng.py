@@ -65,8 +65,9 @@ def keyed(seeds: Seeds, device: torch.device | str = "cpu") -> Iterator[None]:
 
 
 def _cuda_index(device: torch.device | str) -> int | None:
-    device = torch.device(device)
-    if device.type != "cuda":
+    place = torch.device(device)
+    if place.type != "cuda":
         return None
     torch.cuda.init()  # type: ignore[no-untyped-call]
-    return torch.cuda.current_device() if device.index is None else device.index
+    index: int | None = place.index  # "cuda" alone has none, though PyTorch's types say int
+    return torch.cuda.current_device() if index is None else index

@@ -2,7 +2,8 @@
 
 The nine steps are those of the text, in its order: the ReLU stands before the batch normalisation
 and the 1024-unit layer has dropout but no activation. Left out by the text, and chosen by us:
-convolutions padded to keep the size, dropout rate 0.5, and these rules for sizes other than the paper's 64 px:
+convolutions padded to keep the size, dropout rate 0.5, and these rules for sizes other than the
+paper's 64 px:
 
 - pooling rounds up, so that any side >= 1 works and no border is lost;
 - above 64 px the last feature map is averaged to at most 16 x 16 (windows of equal size), so that

@@ -9,8 +9,8 @@ data's number of channels. Below 64 px the usual small-image rule holds:
   25088 - 4096 - 4096 - classes that belongs to 224 px.
 
 New convolutions start as torchvision starts those that they replace, the dense layers of the small
-VGG16 as PyTorch starts any (torchvision's own N(0, 0.01²) is meant for 4096 inputs). torchvision is imported when a net
-is built.
+VGG16 as PyTorch starts any (torchvision's own N(0, 0.01²) is meant for 4096 inputs). torchvision
+is imported when a net is built.
 """
 
 from __future__ import annotations
@@ -24,34 +24,12 @@ __all__ = ["densenet121", "resnet50", "vgg16"]
 SMALL = 64  # pixels of the shorter side: below, the small-image rule holds
 
 
-def _first(old: nn.Conv2d, channels: int, *, small_stem: bool) -> nn.Conv2d:
-    """Return the first convolution for these channels; `old` itself where nothing changes."""
-    if channels == old.in_channels and not small_stem:
-        return old
-    new = nn.Conv2d(
-        channels,
-        old.out_channels,
-        3 if small_stem else (old.kernel_size[0], old.kernel_size[1]),
-        stride=1 if small_stem else (old.stride[0], old.stride[1]),
-        padding=1 if small_stem else (3 if old.kernel_size[0] == 7 else 1),
-        bias=old.bias is not None,
-    )
-    nn.init.kaiming_normal_(new.weight, mode="fan_out", nonlinearity="relu")
-    if new.bias is not None:
-        nn.init.zeros_(new.bias)
-    return new
-
-
 def resnet50(channels: int, size: tuple[int, int], classes: int) -> nn.Module:
     """Return ResNet-50 (He et al. 2016): [B, channels, H, W] -> scores [B, classes]."""
     from torchvision import models
 
     net = models.resnet50(weights=None, num_classes=classes)
-    small = min(size) < SMALL
-    net.conv1 = _first(net.conv1, channels, small_stem=small)
-    if small:
-        net.maxpool = nn.Identity()
-    return net
+    return _adapted(net, channels, size, stem="conv1", pool="maxpool")
 
 
 def densenet121(channels: int, size: tuple[int, int], classes: int) -> nn.Module:
@@ -59,11 +37,7 @@ def densenet121(channels: int, size: tuple[int, int], classes: int) -> nn.Module
     from torchvision import models
 
     net = models.densenet121(weights=None, num_classes=classes)
-    small = min(size) < SMALL
-    net.features.conv0 = _first(net.features.conv0, channels, small_stem=small)
-    if small:
-        net.features.pool0 = nn.Identity()
-    return net
+    return _adapted(net, channels, size, stem="features.conv0", pool="features.pool0")
 
 
 def vgg16(channels: int, size: tuple[int, int], classes: int) -> nn.Module:
@@ -72,19 +46,37 @@ def vgg16(channels: int, size: tuple[int, int], classes: int) -> nn.Module:
 
     if min(size) >= SMALL:
         net = models.vgg16(weights=None, num_classes=classes)
-        net.features[0] = _first(net.features[0], channels, small_stem=False)
-        return net
+        return _adapted(net, channels, size, stem="features.0")
     # The large head is never allocated: its 120 million weights would be drawn and thrown away.
-    plain = models.vgg.make_layers(models.vgg.cfgs["D"])
-    features = nn.Sequential(*_pools_that_fit(plain, min(size)))
-    features[0] = _first(plain[0], channels, small_stem=False)
+    features = _pools_that_fit(models.vgg.make_layers(models.vgg.cfgs["D"]), min(size))
     head = (nn.Linear(512, 512), nn.ReLU(), nn.Dropout(0.5), nn.Linear(512, classes))
-    net = nn.Sequential(features, nn.AdaptiveAvgPool2d(1), nn.Flatten(), *head)
-    start_convolutions(net)
+    small = nn.Sequential(*features, nn.AdaptiveAvgPool2d(1), nn.Flatten(), *head)
+    start_convolutions(small)
+    return _adapted(small, channels, size, stem="0")
+
+
+def _adapted(
+    net: nn.Module, channels: int, size: tuple[int, int], *, stem: str, pool: str = ""
+) -> nn.Module:
+    """Fit a fresh net's first convolution to the channels and, where it has a `pool` after it, to
+    small pictures."""
+    old = net.get_submodule(stem)
+    assert isinstance(old, nn.Conv2d)
+    small = bool(pool) and min(size) < SMALL
+    if small:
+        net.set_submodule(pool, nn.Identity())
+    if small or channels != old.in_channels:
+        side = 3 if small else old.kernel_size[0]
+        stride = 1 if small else old.stride[0]
+        has_bias = old.bias is not None
+        new = nn.Conv2d(channels, old.out_channels, side, stride, side // 2, bias=has_bias)
+        start_convolutions(new)
+        net.set_submodule(stem, new)
     return net
 
 
 def _pools_that_fit(layers: nn.Sequential, side: int) -> list[nn.Module]:
+    """Return VGG's layers without the pools that would leave nothing of `side` pixels."""
     fitting: list[nn.Module] = []
     for layer in layers:
         if isinstance(layer, nn.MaxPool2d):

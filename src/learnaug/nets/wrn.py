@@ -37,9 +37,8 @@ class WideBlock(nn.Module):
     def forward(self, x: Tensor) -> Tensor:
         """Return the block's output."""
         active = F.relu(self.bn1(x))
-        inner = self.conv2(F.relu(self.bn2(self.conv1(active))))
-        outside: Tensor = self.shortcut(active) if self.project else x
-        return inner + outside
+        inner: Tensor = self.conv2(F.relu(self.bn2(self.conv1(active))))
+        return inner + (self.shortcut(active) if self.project else x)
 
 
 def wrn(
