@@ -1,0 +1,290 @@
+"""Policies as frozen data: a chain of stages, each choosing one branch for every picture."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass, field
+from functools import cached_property
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, Literal
+
+from learnaug.errors import ConfigError, nearest
+from learnaug.ops.table import INTERPOLATIONS, NAMES, TABLE
+
+if TYPE_CHECKING:
+    from learnaug.ops.compiled import Compiled
+
+__all__ = ["MAX_BRANCHES", "MAX_ELEMENTS", "MAX_STAGES", "Element", "Policy", "Stage"]
+
+MAX_BRANCHES = 2_000  # in one policy; 36·36 pairs fit
+MAX_ELEMENTS = 16  # in one branch
+MAX_STAGES = 64
+Number = float | int
+
+
+@dataclass(frozen=True, slots=True)
+class Element:
+    """One operation with the magnitudes it may take.
+
+    Args:
+        op: a name of TABLE.
+        low: magnitude in the operation's unit; with `high` the ends of a uniform range.
+        high: upper end; None means exactly `low`.
+        values: magnitudes of which one is drawn evenly, in place of low and high.
+        sign: mirror the magnitude about the operation's identity in half of the draws.
+        p: probability that the operation happens at all.
+        fill: grey level outside the picture, 0 to 255; None takes the table's.
+        interpolation: of a warp; None takes the table's.
+
+    Raises:
+        ConfigError: every rule that is broken, with the value found and the value allowed.
+
+    Example:
+        >>> Element("rotate", 0, 30, sign=True, p=0.5).op
+        'rotate'
+    """
+
+    op: str
+    low: float | None = None
+    high: float | None = None
+    values: tuple[float, ...] = ()
+    sign: bool = False
+    p: float = 1.0
+    fill: int | None = None
+    interpolation: str | None = None
+
+    def __post_init__(self) -> None:
+        _refuse("element", list(_element_faults(self)))
+
+    @property
+    def magnitudes(self) -> tuple[float, ...]:
+        """Return `values`, or the ends of the range, or () where there is no magnitude."""
+        if self.values:
+            return self.values
+        return tuple(end for end in (self.low, self.high) if end is not None)
+
+
+@dataclass(frozen=True, slots=True)
+class Stage:
+    """Choose one branch for each picture, and run its elements in order.
+
+    Args:
+        branches: each a sequence of elements; the empty branch leaves the picture.
+        weights: not normalised; () means even. One row, or with `given` one row per class
+            (given="class") or per branch of the stage before (given="previous").
+        given: what picks the row of the weights.
+
+    Raises:
+        ConfigError: every rule that is broken.
+    """
+
+    branches: tuple[tuple[Element, ...], ...]
+    weights: tuple[float, ...] | tuple[tuple[float, ...], ...] = ()
+    given: Literal["", "class", "previous"] = ""
+
+    def __post_init__(self) -> None:
+        _refuse("stage", list(_stage_faults(self)))
+
+    @property
+    def rows(self) -> tuple[tuple[float, ...], ...]:
+        """Return the weights as rows; one row where nothing is given."""
+        if not self.weights:
+            return ((1.0,) * len(self.branches),)
+        return self.weights if self.given else (self.weights,)  # type: ignore[return-value]
+
+
+@dataclass(frozen=True)
+class Policy:
+    """An augmentation policy: stages that run one after another on each picture.
+
+    Args:
+        stages: in order; () changes nothing.
+        name: what the report calls it.
+        made_from: where it came from: a few strings and numbers, kept in the file.
+
+    Raises:
+        ConfigError: every rule that is broken.
+
+    Example:
+        >>> flip = Policy((Stage(((Element("hflip", p=0.5),),)),), "flip")
+        >>> Policy.from_json(flip.to_json()) == flip
+        True
+    """
+
+    stages: tuple[Stage, ...] = ()
+    name: str = "policy"
+    made_from: dict[str, str | float] = field(default_factory=dict, hash=False)
+
+    def __post_init__(self) -> None:
+        _refuse("policy", list(_policy_faults(self)))
+
+    @property
+    def does_nothing(self) -> bool:
+        """Whether no picture can ever change."""
+        return not any(_live(*branch) for stage in self.stages for branch in _reachable(stage))
+
+    @property
+    def mixes(self) -> bool:
+        """Whether targets change too (mixup, cutmix)."""
+        return any(TABLE[element.op].partner for element in self.elements())
+
+    def elements(self) -> Iterator[Element]:
+        """Return every element of every branch, in order."""
+        return (e for stage in self.stages for branch in stage.branches for e in branch)
+
+    def then(self, other: Policy) -> Policy:
+        """Return the chain of both: first this, then the other."""
+        made_from = {**self.made_from, **other.made_from}
+        return Policy(self.stages + other.stages, f"{self.name}+{other.name}", made_from)
+
+    @cached_property
+    def compiled(self) -> Compiled:
+        """The policy as arrays, built once."""
+        from learnaug.ops.compiled import compile_stages
+
+        return compile_stages(self.stages)
+
+    def to_json(self) -> dict[str, Any]:
+        """Return the policy as JSON values (format "learnaug-policy", version 1)."""
+        from learnaug.ops import policy_file
+
+        return policy_file.to_json(self)
+
+    @staticmethod
+    def from_json(value: object) -> Policy:
+        """Return the policy of that JSON value; ConfigError lists every fault with its place."""
+        from learnaug.ops import policy_file
+
+        return policy_file.from_json(value)
+
+    def save(self, path: str | Path) -> None:
+        """Write the policy file, atomically."""
+        from learnaug.ops import policy_file
+
+        policy_file.save(self, Path(path))
+
+    @staticmethod
+    def load(path: str | Path) -> Policy:
+        """Read a policy file; only JSON, at most 10 MB; ConfigError lists every fault."""
+        from learnaug.ops import policy_file
+
+        return policy_file.load(Path(path))
+
+
+def _refuse(kind: str, faults: list[str]) -> None:
+    if faults:
+        what = f"the {kind} breaks {len(faults)} rule" + ("s" if len(faults) > 1 else "")
+        raise ConfigError(what, faults)
+
+
+def _finite(value: object) -> bool:
+    return isinstance(value, float | int) and not isinstance(value, bool) and math.isfinite(value)
+
+
+def _element_faults(element: Element) -> Iterator[str]:
+    op = TABLE.get(element.op) if isinstance(element.op, str) else None
+    if op is None:
+        yield f"op: unknown operation {element.op!r}: {nearest(str(element.op), NAMES)}"
+        return
+    if not (_finite(element.p) and 0 <= element.p <= 1):
+        yield f"p: `0 <= p <= 1` must hold, but got {element.p!r} ({op.name})"
+    if not isinstance(element.sign, bool):
+        yield f"sign: true or false, but got {element.sign!r} ({op.name})"
+    if element.sign is True and not op.signed:
+        yield f"sign: {op.name} has no sign, but sign is true"
+    yield from _magnitude_faults(element)
+    fill = element.fill
+    if fill is not None and not (isinstance(fill, int) and 0 <= fill <= 255):
+        yield f"fill: an integer from 0 to 255, but got {fill!r} ({op.name})"
+    kind = element.interpolation
+    if kind is not None and kind not in INTERPOLATIONS:
+        yield f"interpolation: unknown {kind!r}: {nearest(str(kind), INTERPOLATIONS)}"
+
+
+def _magnitude_faults(element: Element) -> Iterator[str]:
+    op = TABLE[element.op]
+    if element.values and (element.low is not None or element.high is not None):
+        yield f"values: give values or low and high, not both ({op.name})"
+    if op.plain:
+        if element.magnitudes:
+            yield f"low: {op.name} has no magnitude, but got {element.magnitudes}"
+        return
+    if not element.values and element.low is None:
+        yield f"low: {op.name} needs a magnitude ({op.unit}, {op.low:g} to {op.high:g})"
+    for value in element.magnitudes:
+        if not (_finite(value) and op.low <= value <= op.high):
+            yield (
+                f"magnitude: `{op.low:g} <= {op.name} <= {op.high:g}` ({op.unit}) must hold, "
+                f"but got {value!r}"
+            )
+    ends = (element.low, element.high)
+    if _finite(ends[0]) and _finite(ends[1]) and ends[0] > ends[1]:  # type: ignore[operator]
+        yield f"high: `low <= high` must hold, but got {ends} ({op.name})"
+
+
+def _stage_faults(stage: Stage) -> Iterator[str]:
+    count = len(stage.branches)
+    if count == 0:
+        yield "branches: at least one is needed (the empty branch leaves a picture as it is)"
+    for number, branch in enumerate(stage.branches):
+        if len(branch) > MAX_ELEMENTS:
+            yield f"branches[{number}]: at most {MAX_ELEMENTS} elements, but got {len(branch)}"
+    if stage.given not in ("", "class", "previous"):
+        yield f'given: one of "", "class", "previous", but got {stage.given!r}'
+        return
+    if stage.given and not stage.weights:
+        yield f"weights: given={stage.given!r} needs one row of weights for each case"
+        return
+    nested = any(isinstance(entry, tuple) for entry in stage.weights)
+    if nested != bool(stage.given):
+        yield "weights: rows of weights and `given` belong together"
+        return
+    yield from _weight_faults(stage.rows, count)
+
+
+def _weight_faults(rows: tuple[tuple[float, ...], ...], count: int) -> Iterator[str]:
+    for number, row in enumerate(rows):
+        place = f"weights[{number}]" if len(rows) > 1 else "weights"
+        if len(row) != count:
+            yield f"{place}: one weight for each of {count} branches, but got {len(row)}"
+        if not all(_finite(weight) and weight >= 0 for weight in row):
+            yield f"{place}: finite numbers >= 0 must hold, but got {row[:5]}"
+        elif count and not 0 < sum(row) < math.inf:
+            yield f"{place}: at least one weight must be above 0"
+
+
+def _policy_faults(policy: Policy) -> Iterator[str]:
+    if len(policy.stages) > MAX_STAGES:
+        yield f"stages: at most {MAX_STAGES}, but got {len(policy.stages)}"
+    branches = sum(len(stage.branches) for stage in policy.stages)
+    if branches > MAX_BRANCHES:
+        yield f"stages: at most {MAX_BRANCHES:,} branches in all, but got {branches:,}"
+    if not isinstance(policy.name, str) or not 0 < len(policy.name) <= 200:
+        yield f"name: 1 to 200 characters, but got {policy.name!r:.40}"
+    for key, value in policy.made_from.items():
+        if not (isinstance(value, str) or _finite(value)) or not isinstance(key, str):
+            yield f"made_from: strings and finite numbers only, but got {key!r}: {value!r:.40}"
+    for number, stage in enumerate(policy.stages):
+        if stage.given == "previous":
+            before = len(policy.stages[number - 1].branches) if number else 0
+            if len(stage.rows) != before:
+                yield (
+                    f"stages[{number}].weights: one row for each of the {before} branches before "
+                    f"it, but got {len(stage.rows)}"
+                )
+
+
+def _reachable(stage: Stage) -> Iterator[tuple[Element, ...]]:
+    for number, branch in enumerate(stage.branches):
+        if any(row[number] > 0 for row in stage.rows):
+            yield branch
+
+
+def _live(*elements: Element) -> bool:
+    alive: Callable[[Element], bool] = lambda e: (  # noqa: E731
+        e.p > 0
+        and e.op != "identity"
+        and (TABLE[e.op].plain or any(m != TABLE[e.op].identity for m in e.magnitudes))
+    )
+    return any(alive(element) for element in elements)

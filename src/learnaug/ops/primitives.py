@@ -1,0 +1,152 @@
+"""The four primitives in PyTorch, for any device: uint8 in, uint8 out, batched, deterministic.
+
+Every module with these four functions can be the back end of `apply`. Coordinates are fixed point
+(integers), so that a warp picks the same pixels on every device and the same ones as Pillow.
+"""
+
+from __future__ import annotations
+
+import numpy as np
+import torch
+import torch.nn.functional as F
+from numpy.typing import NDArray
+from torch import Tensor
+
+__all__ = ["blend", "convolve", "lookup", "warp"]
+
+NEAREST_BITS = 16  # what Pillow uses: the same pixels, also on the brink between two
+SMOOTH_BITS = 32
+
+
+def warp(
+    images: Tensor, matrix: NDArray[np.float64], fill: NDArray[np.int64], interpolation: str
+) -> Tensor:
+    """Resample each picture through its own affine map.
+
+    Args:
+        images: any integer type, [B, C, H, W].
+        matrix: float64 on the host, [B, 3, 3]; output -> input, in pixels, pixel centres at +0.5.
+        fill: value outside the input, [B].
+        interpolation: "nearest", "bilinear" (clamped at the edge) or "bicubic" (a = -1), as Pillow.
+
+    Example:
+        >>> flip = np.array([[[-1.0, 0, 2], [0, 1, 0], [0, 0, 1]]])
+        >>> warp(torch.tensor([[[[1, 2]]]]), flip, np.zeros(1, np.int64), "nearest").tolist()
+        [[[[2, 1]]]]
+    """
+    B, C, H, W = images.shape
+    if images.numel() == 0:
+        return images.clone()
+    bits = NEAREST_BITS if interpolation == "nearest" else SMOOTH_BITS
+    x, y = _coordinates(matrix, (H, W), bits, images.device)  # [B, H*W]
+    one = 1 << bits
+    inside = (x >= 0) & (x < W * one) & (y >= 0) & (y < H * one)
+    flat = images.reshape(B, C, H * W)
+    if interpolation == "nearest":
+        at = (y >> bits).clamp_(0, H - 1) * W + (x >> bits).clamp_(0, W - 1)
+        out = flat.gather(2, at.unsqueeze(1).expand(B, C, H * W))
+    else:
+        out = _smooth(flat, x - one // 2, y - one // 2, (H, W), interpolation)
+    edge = torch.as_tensor(fill, device=images.device).to(images.dtype).view(B, 1, 1)
+    return torch.where(inside.unsqueeze(1), out, edge).view(B, C, H, W)
+
+
+def _coordinates(
+    matrix: NDArray[np.float64], size: tuple[int, int], bits: int, device: torch.device
+) -> tuple[Tensor, Tensor]:
+    """Return the input's x and y of every output pixel in fixed point, int64 [B, H*W] each."""
+    H, W = size
+    rows = matrix[:, :2].copy()
+    rows[:, :, 2] += 0.5 * (rows[:, :, 0] + rows[:, :, 1])
+    fixed = torch.from_numpy(np.floor(rows * float(1 << bits) + 0.5).astype(np.int64)).to(device)
+    across = torch.arange(W, device=device)
+    down = torch.arange(H, device=device).unsqueeze(1)
+    a, b, c = (fixed[:, :, i].reshape(-1, 2, 1, 1) for i in range(3))
+    both = (a * across + (b * down + c)).flatten(2)
+    return both[:, 0], both[:, 1]
+
+
+def _smooth(flat: Tensor, x: Tensor, y: Tensor, size: tuple[int, int], kind: str) -> Tensor:
+    """Weigh 2×2 or 4×4 neighbours; x and y count from pixel centres, 32 fractional bits."""
+    H, W = size
+    B, C, _ = flat.shape
+    x0, y0 = x >> SMOOTH_BITS, y >> SMOOTH_BITS
+    scale = 1.0 / (1 << SMOOTH_BITS)
+    wx = _weights((x - (x0 << SMOOTH_BITS)).float() * scale, kind)
+    wy = _weights((y - (y0 << SMOOTH_BITS)).float() * scale, kind)
+    first = 1 - len(wx) // 2
+    total = torch.zeros(flat.shape, dtype=torch.float32, device=flat.device)
+    for j, vertical in enumerate(wy):
+        row = (y0 + (first + j)).clamp_(0, H - 1) * W
+        for i, horizontal in enumerate(wx):
+            at = row + (x0 + (first + i)).clamp_(0, W - 1)
+            near = flat.gather(2, at.unsqueeze(1).expand(B, C, at.shape[1]))
+            total += (vertical * horizontal).unsqueeze(1) * near
+    return total.add_(0.5).clamp_(0, 255).to(flat.dtype)
+
+
+def _weights(t: Tensor, kind: str) -> tuple[Tensor, ...]:
+    """Return the taps' weights at the fraction t in [0, 1)."""
+    if kind == "bilinear":
+        return 1 - t, t
+    s = 1 - t  # cubic convolution with a = -1, Pillow's choice for transforms
+    return -t * s * s, 1 + t * t * (t - 2), 1 + s * s * (s - 2), -s * t * t
+
+
+def lookup(images: Tensor, table: Tensor) -> Tensor:
+    """Replace each value by its entry: out[b, c] = table[b, c][images[b, c]].
+
+    Args:
+        images: uint8, [B, C, H, W].
+        table: uint8, [B, C or 1, 256], on the same device.
+
+    Example:
+        >>> negative = torch.arange(255, -1, -1, dtype=torch.uint8).view(1, 1, 256)
+        >>> lookup(torch.tensor([[[[0, 255, 7]]]], dtype=torch.uint8), negative).tolist()
+        [[[[255, 0, 248]]]]
+    """
+    B, C, H, W = images.shape
+    at = images.reshape(B, C, H * W).long()
+    return table.expand(B, C, 256).gather(2, at).view(B, C, H, W)
+
+
+def blend(a: Tensor, b: Tensor, weight: Tensor) -> Tensor:
+    """Mix two pictures: out = a + weight·(b - a), clipped to [0, 255], fraction cut off as Pillow.
+
+    Args:
+        a: uint8, [B, C or 1, H or 1, W or 1].
+        b: uint8, likewise.
+        weight: float32, [B, 1, H or 1, W or 1]; below 0 and above 1 it extrapolates.
+
+    Example:
+        >>> a, b = torch.tensor([[[[10]]]]).byte(), torch.tensor([[[[20]]]]).byte()
+        >>> blend(a, b, torch.tensor([[[[0.55]]]])).item()
+        15
+    """
+    low = a.float()
+    return (low + weight * (b.float() - low)).clamp_(0, 255).to(torch.uint8)
+
+
+def convolve(images: Tensor, kernel: Tensor) -> Tensor:
+    """Filter each picture with its own kernel; the edge pixels are repeated outwards.
+
+    Args:
+        images: uint8, [B, C, H, W].
+        kernel: float32, [B, k, k], k odd.
+
+    Example:
+        >>> box = torch.full((1, 3, 3), 1 / 9)
+        >>> convolve(torch.full((1, 1, 2, 2), 9, dtype=torch.uint8), box).tolist()
+        [[[[9, 9], [9, 9]]]]
+    """
+    k = kernel.shape[-1]
+    B, _, H, W = images.shape
+    if images.numel() == 0:
+        return images.clone()
+    padded = F.pad(images.float(), (k // 2,) * 4, mode="replicate")
+    # A sum over shifts and not conv2d: TF32 on GPUs would round the products to 10 bits.
+    total = torch.zeros(images.shape, dtype=torch.float32, device=images.device)
+    for i in range(k):
+        for j in range(k):
+            total += kernel[:, i, j].view(B, 1, 1, 1) * padded[:, :, i : i + H, j : j + W]
+    return total.add_(0.5).clamp_(0, 255).to(torch.uint8)
