@@ -7,6 +7,7 @@ from learnaug.methods.base import Learned as Learned
 from learnaug.methods.base import Learning as Learning
 from learnaug.methods.base import Method as Method
 from learnaug.methods.fixed import Fixed as Fixed
+from learnaug.methods.fixed import Given as Given
 from learnaug.methods.table import CONTROLS as CONTROLS
 from learnaug.methods.table import METHODS as METHODS
 from learnaug.methods.table import Row as Row

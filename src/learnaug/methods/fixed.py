@@ -11,9 +11,9 @@ from learnaug import ops
 from learnaug.methods.augmenters import Chain, PolicyAugmenter
 from learnaug.methods.base import Budget, Learned, Learning, Method
 from learnaug.seeds import Seeds
-from learnaug.train import Keep
+from learnaug.train import Augmenter, Keep
 
-__all__ = ["Chained", "Fixed"]
+__all__ = ["Chained", "Fixed", "Given"]
 
 
 @dataclass(frozen=True, slots=True)
@@ -62,3 +62,24 @@ class Chained:
     def config(self) -> dict[str, Any]:
         """Return the configurations of the members."""
         return {"members": [member.config() for member in self.members]}
+
+
+@dataclass(frozen=True, slots=True)
+class Given:
+    """An augmenter that was learned before: `learn` returns it as it is.
+
+    Args:
+        augmenter: what `load_augmenter` read.
+    """
+
+    augmenter: Augmenter
+
+    def learn(
+        self, data: Learning, *, seeds: Seeds, device: torch.device, budget: Budget, keep: Keep
+    ) -> Learned:
+        """Return the given augmenter; costs nothing."""
+        return Learned(self.augmenter)
+
+    def config(self) -> dict[str, Any]:
+        """Return what the augmenter says of itself."""
+        return self.augmenter.describe()

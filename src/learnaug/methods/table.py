@@ -10,7 +10,7 @@ from typing import Literal
 
 from learnaug import ops
 from learnaug.errors import UsageError, nearest
-from learnaug.methods.augmenters import PolicyAugmenter, load_folder
+from learnaug.methods.augmenters import Chain, PolicyAugmenter, load_folder
 from learnaug.methods.base import Method
 from learnaug.methods.fixed import Chained, Fixed
 from learnaug.ops import spaces
@@ -30,12 +30,14 @@ class Row:
         summary: one line for `learnaug methods`.
         kind: "fixed" is given, "learned" learns, "control" shows what others must beat.
         takes_ops: whether `--ops` restricts it.
+        default: whether a comparison that names no method runs it.
     """
 
     make: Callable[[Operations], Method]
     summary: str
     kind: Literal["fixed", "learned", "control"] = "fixed"
     takes_ops: bool = False
+    default: bool = True
 
 
 def _given(policy: Callable[[], ops.Policy]) -> Callable[[Operations], Method]:
@@ -73,9 +75,12 @@ METHODS: dict[str, Row] = {
     "autoaugment-imagenet": Row(
         _given(lambda: spaces.autoaugment("imagenet")),
         "the 25 pairs that AutoAugment found on ImageNet",
+        default=False,
     ),
     "autoaugment-svhn": Row(
-        _given(lambda: spaces.autoaugment("svhn")), "the 25 pairs that AutoAugment found on SVHN"
+        _given(lambda: spaces.autoaugment("svhn")),
+        "the 25 pairs that AutoAugment found on SVHN",
+        default=False,
     ),
     "uniform": Row(
         _chosen(spaces.uniform),
@@ -125,8 +130,6 @@ def augmenter(name: str, operations: Operations = None) -> Augmenter:
 
 
 def _fixed(method: Method, name: str) -> Augmenter:
-    from learnaug.methods.augmenters import Chain
-
     if isinstance(method, Fixed):
         return PolicyAugmenter(method.policy)
     if isinstance(method, Chained):

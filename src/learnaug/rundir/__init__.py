@@ -34,6 +34,7 @@ from learnaug.rundir.layout import cache_path as cache_path
 from learnaug.rundir.layout import check_path as check_path
 from learnaug.rundir.layout import checkpoint_folder as checkpoint_folder
 from learnaug.rundir.layout import config_path as config_path
+from learnaug.rundir.layout import given_folder as given_folder
 from learnaug.rundir.layout import learn_folder as learn_folder
 from learnaug.rundir.layout import lock_path as lock_path
 from learnaug.rundir.layout import log_path as log_path

@@ -107,8 +107,11 @@ def write_bytes(path: Place, data: bytes) -> None:
 
 
 def write_text(path: Place, text: str) -> None:
-    """Replace the file by `text` in UTF-8 in one step; errors as in `write_bytes`."""
-    write_bytes(path, text.encode())
+    """Replace the file by `text` in UTF-8 in one step; errors as in `write_bytes`.
+
+    Half a surrogate pair, which UTF-8 has not, is written as its escape.
+    """
+    write_bytes(path, text.encode(errors="backslashreplace"))
 
 
 def _write_new(path: Path, data: bytes) -> None:
@@ -262,7 +265,7 @@ def check_writable(out: Place, data_path: Place | None = None) -> None:
                 [str(data_path)],
                 "choose another folder with --out",
             )
-    probe = make_folder(out) / ".probe"
+    probe = make_folder(out) / f".probe{TEMP}"
     write_bytes(probe, b"learnaug")
     remove(probe)
 
@@ -270,12 +273,9 @@ def check_writable(out: Place, data_path: Place | None = None) -> None:
 def disk_error(error: OSError, path: Path, needed: int) -> RunError:
     """Return the user's error for a failed write of `needed` bytes to `path`."""
     if error.errno in FULL:
-        with contextlib.suppress(OSError):
-            free = f"{free_bytes(path):,} bytes are free"
-            what = f"the disk is full: {needed:,} bytes are needed, {free} ({_reason(error)})"
-            return RunError(
-                what, [str(path)], "free some space; what was saved is whole; resume", code=74
-            )
+        sizes = f"{needed:,} bytes are needed, {free_bytes(path):,} bytes are free"
+        mend = "free some space and resume; what was saved before is whole"
+        return RunError(f"the disk is full: {sizes} ({_reason(error)})", [str(path)], mend, code=74)
     if error.errno in REFUSED:
         mend = "choose a folder that you may write with --out"
         return RunError(f"cannot write: {_reason(error)}", [str(path)], mend, code=73)

@@ -20,6 +20,7 @@ __all__ = [
     "check_path",
     "checkpoint_folder",
     "config_path",
+    "given_folder",
     "learn_folder",
     "lock_path",
     "log_path",
@@ -128,6 +129,11 @@ def learn_folder(run: Place) -> Path:
 def augmenter_folder(run: Place) -> Path:
     """Return the folder of the learned augmenter."""
     return learn_folder(run) / "augmenter"
+
+
+def given_folder(out: Place) -> Path:
+    """Return the augmenter that the user gave to train with."""
+    return Path(out) / "given"
 
 
 def log_path(run: Place, phase: Literal["learn", "train"]) -> Path:

@@ -14,7 +14,7 @@ from typing import Any
 from learnaug.errors import DataError, RunError
 from learnaug.rundir.clock import now_utc, seconds, sleep
 from learnaug.rundir.documents import read_json
-from learnaug.rundir.files import Place, disk_error, make_folder, sweep
+from learnaug.rundir.files import Place, disk_error, make_folder, sweep, write_all
 from learnaug.rundir.layout import lock_path
 
 __all__ = ["lock"]
@@ -39,7 +39,7 @@ def lock(folder: Place) -> Iterator[Path]:
     handle = _take(lock_path(folder))
     _held.add(handle)
     try:
-        _write(handle, json.dumps(_myself()).encode())
+        _write(handle, json.dumps(_myself()).encode(), lock_path(folder))
         sweep(folder)
         yield folder
     finally:
@@ -80,11 +80,14 @@ def _try_lock(handle: int) -> bool:
     return True
 
 
-def _write(handle: int, data: bytes) -> None:
-    os.ftruncate(handle, 0)
-    os.lseek(handle, 0, os.SEEK_SET)
-    os.write(handle, data)
-    os.fsync(handle)
+def _write(handle: int, data: bytes, path: Path) -> None:
+    try:
+        os.ftruncate(handle, 0)
+        os.lseek(handle, 0, os.SEEK_SET)
+        write_all(handle, data, path, "write")
+        os.fsync(handle)
+    except OSError as error:
+        raise disk_error(error, path, len(data)) from error
 
 
 def _myself() -> dict[str, Any]:

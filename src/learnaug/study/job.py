@@ -14,7 +14,7 @@ from torch import nn
 from learnaug import rundir
 from learnaug.data import ImageSet
 from learnaug.errors import LearnaugError, printable
-from learnaug.methods import Budget, Learned, Learning, resolve
+from learnaug.methods import Budget, Learned, Learning
 from learnaug.study.plan import Job
 from learnaug.study.world import World
 from learnaug.train import Keep, Stopped, choose_device, fit, measure, predict
@@ -98,7 +98,7 @@ def _learn(
     world: World, job: Job, run: Path, parts: tuple[ImageSet, ImageSet], keep: Keep
 ) -> Learned:
     plan = world.plan
-    method = resolve(job.method, plan.operations)
+    method = world.method(job.method)
     learn_keep = Keep(
         rundir.checkpoint_folder(run, "learn"), rundir.log_path(run, "learn"),
         keep.every, keep.stop, keep.progress, keep.say,
@@ -131,7 +131,7 @@ def _score(
 
 
 def _config(world: World, job: Job) -> dict[str, Any]:
-    method = resolve(job.method, world.plan.operations)
+    method = world.method(job.method)
     return {
         "method": job.method,
         "seed": job.seed,

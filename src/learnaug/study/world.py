@@ -12,12 +12,14 @@ from torch import nn
 from learnaug import nets, rundir
 from learnaug.data import ImageSet, Split, split
 from learnaug.errors import RunError
+from learnaug.methods import Given, Method, load_augmenter, resolve
 from learnaug.nets import Spec
 from learnaug.seeds import Seeds
 from learnaug.study.plan import FRACTIONS, Plan
 
-__all__ = ["World", "open_world", "overlap", "store_data", "store_splits"]
+__all__ = ["GIVEN", "World", "open_world", "overlap", "store_data", "store_splits"]
 
+GIVEN = "given"  # the name of an augmenter that came from a folder or file
 ARRAYS = ("images", "labels", "groups", "parts")
 
 
@@ -48,6 +50,12 @@ class World:
         chosen = self.splits[seed % len(self.splits)]
         train, valid, test = (self.data.take(i) for i in (chosen.train, chosen.valid, chosen.test))
         return train, valid, test
+
+    def method(self, name: str) -> Method:
+        """Return the method of this name; GIVEN is the augmenter that lies in the run folder."""
+        if name == GIVEN:
+            return Given(load_augmenter(rundir.given_folder(self.out)))
+        return resolve(name, self.plan.operations)
 
     def net(self, seeds: Seeds) -> nn.Module:
         """Return a fresh net with weights drawn from `seeds`."""

@@ -5,6 +5,7 @@ from learnaug.train.augmenter import Phase as Phase
 from learnaug.train.classify import fit as fit
 from learnaug.train.device import choose_device as choose_device
 from learnaug.train.device import choose_precision as choose_precision
+from learnaug.train.device import cores as cores
 from learnaug.train.device import threads as threads
 from learnaug.train.evaluate import measure as measure
 from learnaug.train.evaluate import predict as predict

@@ -74,13 +74,14 @@ class Classification:
     def step(self, update: int, seeds: Seeds) -> float:
         """Make one optimiser step: draw, augment, forward, backward, check, step."""
         recipe = self.recipe
-        chosen = batches(len(self.train), recipe.batch_size, update, seeds.child("order"))
+        size = min(recipe.batch_size, len(self.train))
+        chosen = batches(len(self.train), size, update, seeds)
         batch = make_batch(self.train, chosen, self.device)
         phase = phase_at(self.curriculum, update, self.updates)
         batch = phase.augmenter(batch, self.train, seeds.child("augment", update))
         for group in self.optimiser.param_groups:
             group["lr"] = learning_rate(recipe, update, self.updates)
-        reseed(seeds.child("dropout", update))
+        reseed(seeds.child("dropout", update), self.device)
         self.model.train()
         with torch.autocast(
             self.device.type, torch.bfloat16, enabled=self.precision == "bf16"

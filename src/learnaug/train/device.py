@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 from collections.abc import Iterator
 from contextlib import contextmanager
 
@@ -9,7 +10,7 @@ import torch
 
 from learnaug.errors import UsageError
 
-__all__ = ["choose_device", "choose_precision", "threads"]
+__all__ = ["choose_device", "choose_precision", "cores", "threads"]
 
 
 def choose_device(name: str) -> torch.device:
@@ -55,6 +56,13 @@ def choose_precision(device: torch.device) -> str:
         if getattr(torch.cpu, check, lambda: False)():
             return "bf16"
     return "fp32"
+
+
+def cores() -> int:
+    """Return the number of CPU cores that this process may use."""
+    if hasattr(os, "sched_getaffinity"):
+        return len(os.sched_getaffinity(0))
+    return os.cpu_count() or 1
 
 
 @contextmanager

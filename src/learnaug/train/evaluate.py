@@ -79,11 +79,12 @@ def measure(
         labels: int64 [N].
         classes: K names; a class without a picture here has accuracy None.
     """
+    per_class = stats.per_class_accuracy(probabilities, labels, len(classes))
     return {
         "n": len(labels),
         "accuracy": stats.accuracy(probabilities, labels),
         "balanced_accuracy": stats.balanced_accuracy(probabilities, labels),
         "nll": stats.nll(probabilities, labels),
         "ece": stats.ece(probabilities, labels),
-        "per_class": stats.per_class_accuracy(probabilities, labels, classes),
+        "per_class": dict(zip(classes, per_class, strict=True)),
     }

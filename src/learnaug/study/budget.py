@@ -1,0 +1,85 @@
+"""Time and space before the first run: how many epochs fit into the user's minutes."""
+
+from __future__ import annotations
+
+import contextlib
+from dataclasses import replace
+from pathlib import Path
+
+from learnaug import rundir
+from learnaug.data import ImageSet
+from learnaug.errors import UsageError
+from learnaug.methods.table import augmenter
+from learnaug.study.plan import Plan
+from learnaug.study.world import World
+from learnaug.train import Keep, Phase, Stopped, choose_device, threads
+from learnaug.train import fit as train_net
+
+__all__ = ["fit", "require_space"]
+
+PROBE = 12  # updates that are timed
+WARM = 4  # updates before the timed ones
+MARGIN = 1.3  # runs side by side, evaluation and start-up cost this much more than the probe
+LEAST = 2  # epochs below which a training says nothing
+RIVAL = "trivialaugment"
+
+
+def fit(world: World, minutes: float, workers: int) -> Plan:
+    """Return the plan with as many epochs as the minutes allow, at most those it had.
+
+    Raises:
+        UsageError: not even 2 epochs of every planned run fit.
+    """
+    plan = world.plan
+    arms = len(plan.methods) * plan.seeds + 2 * plan.confirm_seeds
+    epoch = _seconds_per_update(world) * plan.recipe.updates(len(world.splits[0].train))
+    epoch = epoch / plan.recipe.epochs * MARGIN * arms / workers
+    fitting = int(60 * minutes * 0.9 / epoch)
+    if fitting < LEAST:
+        need = LEAST * epoch / 60 / 0.9
+        raise UsageError(
+            f"{minutes:g} minutes are too few for {arms} trainings of {plan.model}: "
+            f"{need:.1f} are needed for {LEAST} epochs each",
+            mend="give more minutes, fewer methods or seeds, or a smaller --model",
+        )
+    if fitting >= plan.recipe.epochs:
+        return plan
+    note = f"{plan.recipe.epochs} epochs were lowered to {fitting} to fit {minutes:g} minutes"
+    recipe = replace(plan.recipe, epochs=fitting)
+    return replace(plan, recipe=recipe, notes=(*plan.notes, note))
+
+
+def _seconds_per_update(world: World) -> float:
+    plan = world.plan
+    train, _, _ = world.parts(0)
+    recipe = replace(plan.recipe, epochs=1)
+    steps = WARM + PROBE
+    while recipe.updates(len(train)) < steps:
+        recipe = replace(recipe, epochs=recipe.epochs * 2)
+    marks: list[float] = []
+    watch = rundir.stopwatch()
+
+    def enough() -> bool:
+        marks.append(watch())
+        return len(marks) >= steps
+
+    seeds = world.pair(0).child("probe")
+    with threads(plan.threads), contextlib.suppress(Stopped):
+        train_net(
+            world.net(seeds), train, None, (Phase(augmenter(RIVAL)),), recipe,
+            seeds=seeds, device=choose_device(plan.device), precision=plan.precision,
+            keep=Keep(stop=enough),
+        )  # fmt: skip
+    return (marks[-1] - marks[WARM - 1]) / (len(marks) - WARM)
+
+
+def require_space(out: Path, data: ImageSet, plan: Plan, parameters: int) -> None:
+    """Refuse a run folder on a disk that cannot hold cache, checkpoints and weights.
+
+    Raises:
+        RunError: too few bytes are free (exit status 74).
+    """
+    weights = 4 * parameters
+    kept = weights * 2 * plan.confirm_seeds
+    checkpoints = 3 * 3 * weights  # weights and two moments, three at a time
+    rundir.free_space_check(out, int(1.1 * (data.images.nbytes + kept + checkpoints)))

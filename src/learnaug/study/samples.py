@@ -1,0 +1,49 @@
+"""Sample pictures: every augmentation on the user's own images, for the report."""
+
+from __future__ import annotations
+
+import numpy as np
+
+from learnaug import rundir
+from learnaug.data import make_batch
+from learnaug.methods import is_learned
+from learnaug.methods.table import augmenter
+from learnaug.seeds import Seeds
+from learnaug.study.world import World
+
+__all__ = ["write_samples"]
+
+PICTURES = 8  # a row
+ROWS = 3  # draws of each augmentation
+ORIGINAL = "original"
+
+
+def write_samples(world: World) -> None:
+    """Write the same few training images under every fixed method; uint8 [rows, n, C, H, W]."""
+    done = rundir.samples_path(world.out, ORIGINAL)
+    if done.is_file():
+        return
+    train = world.parts(0)[0]
+    chosen = _one_of_each_class(train.labels)
+    batch = make_batch(train, chosen)
+    for method in world.plan.methods:
+        if is_learned(method):
+            continue
+        augment = augmenter(method, world.plan.operations)
+        seeds = Seeds(world.plan.seed).child("samples", method)
+        rows = [augment(batch, train, seeds.child(row)).images.numpy() for row in range(ROWS)]
+        rundir.write_arrays(rundir.samples_path(world.out, method), images=np.stack(rows))
+    # Written last: its presence says that the others are whole.
+    rundir.write_arrays(
+        done, images=batch.images.numpy()[None], labels=train.labels[chosen].astype(np.int64)
+    )
+
+
+def _one_of_each_class(labels: np.ndarray) -> np.ndarray:  # type: ignore[type-arg]
+    """Return PICTURES positions that show as many classes as fit, classes in order."""
+    places = [np.flatnonzero(labels == k) for k in np.unique(labels)]
+    turns = max(len(p) for p in places)
+    mixed = [p[turn] for turn in range(turns) for p in places if turn < len(p)]
+    return np.array(mixed[: min(PICTURES, len(labels))])
+
+

@@ -1,0 +1,142 @@
+"""One training with one augmentation, scored once on the sealed test part; and resumption."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from learnaug import rundir
+from learnaug.data import ImageSet, load
+from learnaug.errors import RunError
+from learnaug.methods import load_augmenter, resolve
+from learnaug.nets import Spec
+from learnaug.study.compare import Comparison, go_on, prepare, require, workers
+from learnaug.study.job import read_status
+from learnaug.study.plan import Job, Plan
+from learnaug.study.pool import execute
+from learnaug.study.progress import Progress, Say
+from learnaug.study.stop import Interrupted, Stop, listening
+from learnaug.study.world import GIVEN, World, open_world
+from learnaug.train import Augmenter, Recipe
+
+__all__ = ["Trained", "resume", "train"]
+
+
+@dataclass(frozen=True, slots=True)
+class Trained:
+    """What one training left behind.
+
+    Args:
+        out: the run folder.
+        run: the folder of the run, with log, weights and predictions.
+        metrics: the content of metrics.json: scores on the test part, as fractions.
+    """
+
+    out: Path
+    run: Path
+    metrics: dict[str, Any]
+
+
+def train(
+    data: Any,
+    augmenter: str | Path | Augmenter = "none",
+    *,
+    model: Spec = None,
+    epochs: int | None = None,
+    per_class: int | None = None,
+    seed: int = 0,
+    size: int | None = None,
+    ops: Sequence[str] | None = None,
+    classes: Any = None,
+    device: str = "auto",
+    out: str | Path | None = None,
+    recipe: Recipe | None = None,
+    say: Say | None = None,
+) -> Trained:
+    """Train one target with an augmentation and score it once on the test part.
+
+    Called again with the same settings it goes on where it stopped.
+
+    Args:
+        data: anything that `learnaug.load` takes.
+        augmenter: a method's name, an augmenter folder or policy file, or an augmenter.
+        model, epochs, per_class, seed, size, ops, classes, device, recipe, say: as in `compare`.
+        out: run folder; None: learnaug-runs/NAME-train in the working directory.
+
+    Raises:
+        UsageError, DataError, RunError: as in `compare`.
+    """
+    progress = Progress(say)
+    require(seeds=1, confirm_seeds=0, per_class=per_class, epochs=epochs, ops=ops)
+    images = data if isinstance(data, ImageSet) else load(data, size=size, classes=classes)
+    given = _given(augmenter)
+    name = GIVEN if given else str(augmenter)
+    default = Path("learnaug-runs") / f"{rundir.slug(images.name)}-train"
+    folder = Path(out) if out is not None else default
+    rundir.check_writable(folder, data if isinstance(data, str | Path) else None)
+    stop = Stop()
+    with rundir.lock(folder), listening(stop):
+        if given:
+            given.save(rundir.given_folder(folder))
+        world = prepare(
+            folder, images, kind="train", methods=(name,), model=model, baseline=name,
+            seeds=1, confirm_seeds=0, epochs=epochs, per_class=per_class, seed=seed,
+            minutes=None, jobs=1, ops=ops, device=device, recipe=recipe,
+            source=str(data) if isinstance(data, str | Path) else images.name, progress=progress,
+        )  # fmt: skip
+        return _train(world, stop, progress)
+
+
+def resume(
+    out: str | Path,
+    *,
+    model: Spec = None,
+    jobs: int | None = None,
+    minutes: float | None = None,
+    say: Say | None = None,
+) -> Comparison | Trained:
+    """Go on with a comparison or a training that was stopped, from its folder alone.
+
+    Args:
+        out: the run folder.
+        model: the net, where it was given in Python.
+        jobs, minutes, say: as in `compare`.
+
+    Raises:
+        RunError: this is no run folder (status 66), or it is in use (status 75).
+    """
+    folder = Path(out)
+    plan = Plan.load(folder)
+    require(seeds=1, confirm_seeds=0, jobs=jobs, minutes=minutes)
+    progress, stop = Progress(say), Stop(minutes)
+    with rundir.lock(folder), listening(stop):
+        rundir.sweep(folder)
+        world = open_world(folder, model)
+        if plan.kind == "train":
+            return _train(world, stop, progress)
+        return go_on(world, jobs=workers(plan, jobs), stop=stop, progress=progress)
+
+
+def _train(world: World, stop: Stop, progress: Progress) -> Trained:
+    job = Job(world.plan.methods[0], 0, "single", "test")
+    progress.start(world.plan, world.out, [job], 0)
+    execute(world, [job], workers=1, stop=stop, tell=progress.tell)
+    run = rundir.run_folder(world.out, job.method, job.seed)
+    status = read_status(run)
+    if status["state"] == "failed":
+        raise RunError(f"the training failed: {status['error']}")
+    if stop.signum:
+        raise Interrupted(stop.signum)
+    return Trained(world.out, run, rundir.read_json(rundir.metrics_path(run)))
+
+
+def _given(augmenter: str | Path | Augmenter) -> Augmenter | None:
+    """Return the augmenter of a folder, file or object; None for the name of a method."""
+    if isinstance(augmenter, str) and not Path(augmenter).exists():
+        if "/" not in augmenter and not augmenter.endswith(".json"):
+            resolve(augmenter)
+            return None
+        return load_augmenter(augmenter)
+    return load_augmenter(augmenter) if isinstance(augmenter, str | Path) else augmenter
