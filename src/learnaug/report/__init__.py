@@ -1,0 +1,3 @@
+"""Run folders to one self-contained HTML page: `collect`, `tables`, `charts`, `page`."""
+
+from learnaug.report.page import build as build

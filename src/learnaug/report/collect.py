@@ -1,0 +1,271 @@
+"""Read a run folder into one plain structure; what is missing is noted, never fatal."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Callable, Iterable
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from learnaug import rundir
+from learnaug.errors import LearnaugError
+
+__all__ = ["Facts", "Predictions", "Run", "collect"]
+
+Json = dict[str, Any]
+MAX_CURVE_POINTS = 120
+LARGE = 1 << 28  # bytes: a split file names every image
+
+
+@dataclass(frozen=True)
+class Predictions:
+    """Which test images one run got right: ids [n], labels int64 [n], correct bool [n]."""
+
+    ids: np.ndarray
+    labels: np.ndarray
+    correct: np.ndarray
+
+
+@dataclass(frozen=True)
+class Run:
+    """One planned run: what was asked, and what came of it.
+
+    Args:
+        state: "done", "failed", "running", … as its status says; "missing" where there is none.
+        seconds: learning and training together.
+        score: the comparison's metric on `part`, a fraction.
+        log: rows of the training log, in order.
+        metrics: what was measured on `part`; empty where nothing was.
+        augmenter: where the run folder keeps what was learned, or "".
+        learned: whether the method wrote a log of learning.
+    """
+
+    method: str
+    seed: int
+    stage: str
+    part: str
+    state: str = "missing"
+    error: str = ""
+    seconds: float | None = None
+    score: float | None = None
+    log: tuple[Json, ...] = ()
+    metrics: Json = field(default_factory=dict)
+    predictions: Predictions | None = None
+    augmenter: str = ""
+    learned: bool = False
+
+
+@dataclass(frozen=True)
+class Facts:
+    """Everything the page says, read once.
+
+    Args:
+        runs: every planned run and every run found, screen stage first.
+        samples: method -> uint8 [rows, n, C, H, W]; the untouched pictures under "original".
+        origin: versions and machine of the first run that has them.
+        gaps: what could not be read or is not there yet, in words.
+    """
+
+    plan: Json
+    summary: Json
+    split: Json
+    check: Json
+    runs: tuple[Run, ...]
+    samples: dict[str, np.ndarray]
+    origin: Json
+    gaps: tuple[str, ...]
+
+    @property
+    def baseline(self) -> str:
+        """Name of the method that the candidate is held against."""
+        return str(self.verdict.get("baseline") or self.plan.get("baseline") or "none")
+
+    @property
+    def candidate(self) -> str:
+        """Name of the method that was chosen, or "" while none is."""
+        return str(self.verdict.get("candidate") or "")
+
+    @property
+    def verdict(self) -> Json:
+        """The main verdict of the summary; empty while there is none."""
+        return mapping(self.summary.get("verdict"))
+
+    @property
+    def second(self) -> Json:
+        """The verdict against trivialaugment; empty where there is none."""
+        return mapping(self.summary.get("against_trivialaugment"))
+
+    def of(self, method: str, stage: str) -> tuple[Run, ...]:
+        """Return the runs of one method in one stage."""
+        return tuple(run for run in self.runs if (run.method, run.stage) == (method, stage))
+
+
+def collect(out: Path) -> Facts:
+    """Return what the run folder `out` holds; files that are absent or damaged become gaps."""
+    gaps: list[str] = []
+    plan, summary, split, check = (
+        mapping(_try(_read_large, path(out), gaps))
+        for path in (rundir.plan_path, rundir.summary_path, rundir.split_path, rundir.check_path)
+    )
+    metric = str(plan.get("metric") or summary.get("metric") or "accuracy")
+    runs = tuple(_run(out, *key, metric, gaps) for key in _planned(out, plan, summary))
+    methods = dict.fromkeys(run.method for run in runs)
+    samples = _samples(out, ["original", *methods], gaps)
+    origin = _origin(out, runs)
+    return Facts(plan, summary, split, check, runs, samples, origin, tuple(gaps))
+
+
+def mapping(value: Any) -> Json:
+    """Return `value` where it is a JSON object, else an empty one."""
+    return value if isinstance(value, dict) else {}
+
+
+def names(value: Any) -> list[str]:
+    """Return the strings of a JSON array; a single string counts as an array of one."""
+    if isinstance(value, str):
+        return [value]
+    return [str(one) for one in value] if isinstance(value, list) else []
+
+
+def number(value: Any) -> float | None:
+    """Return a finite number as float, anything else as None."""
+    good = isinstance(value, (int, float)) and not isinstance(value, bool) and math.isfinite(value)
+    return float(value) if good else None
+
+
+def integers(value: Any) -> list[int]:
+    """Return the whole numbers of a JSON array."""
+    found = value if isinstance(value, list) else []
+    return [one for one in found if isinstance(one, int) and not isinstance(one, bool)]
+
+
+def _read_large(path: Path) -> Any:
+    return rundir.read_json(path, limit=LARGE)
+
+
+def _try(read: Callable[[Path], Any], path: Path, gaps: list[str]) -> Any:
+    """Return what `read` finds at `path`, or None and a note."""
+    try:
+        if not path.exists():
+            gaps.append(f"{path.name} is not there yet")
+            return None
+        return read(path)
+    except (LearnaugError, OSError, ValueError, KeyError) as error:
+        gaps.append(f"{path.name} cannot be read: {str(error).splitlines()[0]}")
+        return None
+
+
+Key = tuple[str, int, str, str]  # method, seed, stage, part
+
+
+def _planned(out: Path, plan: Json, summary: Json) -> list[Key]:
+    """Return every run that the plan or the summary asks for, screen stage first."""
+    baseline = str(plan.get("baseline") or "none")
+    screened = [baseline, *names(plan.get("methods")), *names(plan.get("controls"))]
+    screened = list(dict.fromkeys(screened)) if plan else []
+    keys = [
+        (method, seed, "screen", "valid")
+        for method in screened
+        for seed in integers(plan.get("seeds"))
+    ]
+    chosen = _confirmed(summary)
+    fresh = [
+        (method, seed, "confirm", "test")
+        for method in dict.fromkeys([*screened, *sorted(chosen)])
+        for seed in integers(plan.get("confirm_seeds"))
+    ]
+    keys += [key for key in fresh if key[0] in chosen or _started(out, *key[:2])]
+    for row in map(mapping, summary.get("methods") or []):
+        stage, part = str(row.get("stage") or "screen"), str(row.get("part") or "valid")
+        keys += [(str(row.get("method")), s, stage, part) for s in integers(row.get("seeds"))]
+    unique = {(method, seed, stage): (method, seed, stage, part) for method, seed, stage, part in keys}
+    return sorted(unique.values(), key=lambda key: key[2] != "screen")
+
+
+def _confirmed(summary: Json) -> set[str]:
+    """Return the methods of the confirm stage; none before the candidate is chosen."""
+    verdicts = [mapping(summary.get(name)) for name in ("verdict", "against_trivialaugment")]
+    found = {str(one.get(side) or "") for one in verdicts for side in ("candidate", "baseline")}
+    return found - {""}
+
+
+def _started(out: Path, method: str, seed: int) -> bool:
+    return rundir.status_path(rundir.run_folder(out, method, seed)).exists()
+
+
+def _run(
+    out: Path, method: str, seed: int, stage: str, part: str, metric: str, gaps: list[str]
+) -> Run:
+    folder = rundir.run_folder(out, method, seed)
+    if not _started(out, method, seed):
+        return Run(method, seed, stage, part)
+    status = mapping(_try(rundir.read_json, rundir.status_path(folder), gaps))
+    done = status.get("state") == "done"
+    metrics = mapping(_try(rundir.read_json, rundir.metrics_path(folder), gaps)) if done else {}
+    score = number(metrics.get(metric))
+    augmenter = rundir.augmenter_folder(folder)
+    return Run(
+        method,
+        seed,
+        stage,
+        part,
+        str(status.get("state") or "unknown"),
+        str(status.get("error") or ""),
+        _seconds(status.get("seconds")),
+        number(status.get("score")) if score is None else score,
+        _log(rundir.log_path(folder, "train"), gaps),
+        metrics,
+        _predictions(rundir.predictions_path(folder), gaps) if done and part == "test" else None,
+        augmenter.relative_to(out).as_posix() if augmenter.is_dir() else "",
+        rundir.log_path(folder, "learn").exists(),
+    )
+
+
+def _seconds(value: Any) -> float | None:
+    """Return seconds given as one number, or as an object of phases."""
+    if not isinstance(value, dict):
+        return number(value)
+    known = [one for one in map(number, value.values()) if one is not None]
+    return sum(known) if known else None
+
+
+def _log(path: Path, gaps: list[str]) -> tuple[Json, ...]:
+    """Return the rows of a training log, thinned evenly where there are very many."""
+    if not path.exists():
+        return ()
+    rows = [mapping(row) for row in _try(rundir.read_records, path, gaps) or []]
+    step = -(-len(rows) // MAX_CURVE_POINTS) or 1
+    return tuple(rows[::-1][::step][::-1])  # the last row always stays
+
+
+def _predictions(path: Path, gaps: list[str]) -> Predictions | None:
+    arrays = _try(rundir.read_arrays, path, gaps) if path.exists() else None
+    if arrays is None or not {"probabilities", "labels"} <= set(arrays):
+        return None
+    probabilities, labels = np.asarray(arrays["probabilities"]), np.asarray(arrays["labels"])
+    if probabilities.ndim != 2 or labels.shape != probabilities.shape[:1]:
+        gaps.append(f"{path.name} has unfitting shapes")
+        return None
+    ids = np.asarray(arrays.get("ids", np.arange(len(labels))))
+    return Predictions(ids, labels, probabilities.argmax(1) == labels)
+
+
+def _samples(out: Path, wanted: Iterable[str], gaps: list[str]) -> dict[str, np.ndarray]:
+    found: dict[str, np.ndarray] = {}
+    for name in wanted:
+        path = rundir.samples_path(out, name)
+        arrays = _try(rundir.read_arrays, path, gaps) if path.exists() else None
+        if arrays is not None and "images" in arrays:
+            found[name] = np.asarray(arrays["images"])
+    return found
+
+
+def _origin(out: Path, runs: Iterable[Run]) -> Json:
+    for run in runs:
+        path = rundir.origin_path(rundir.run_folder(out, run.method, run.seed))
+        if path.exists():
+            return mapping(_try(rundir.read_json, path, []))
+    return {}

@@ -1,0 +1,235 @@
+"""The page itself: facts to words, tables and one self-contained HTML file."""
+
+from __future__ import annotations
+
+import re
+import shlex
+from importlib.resources import files
+from pathlib import Path
+from typing import Any
+
+import jinja2
+from markupsafe import Markup
+
+from learnaug import rundir
+from learnaug.errors import printable
+from learnaug.report import charts, words, pictures, tables
+from learnaug.report.collect import Facts, Json, collect, mapping, names, number
+
+__all__ = ["build", "render"]
+
+MAX_TEXT = 6_000  # letters of one name or message on the page
+BADGE = {
+    "helps": "helps",
+    "harms": "harms",
+    "no-difference": "no difference that matters",
+    "not-settled": "not settled",
+    "too-few-runs": "too few runs to tell",
+}
+# A place that starts at the root, at home or at a drive: only its last name is shown.
+QUOTED = re.compile(r"""(['"])(?:file://)?(?:~|[A-Za-z]:)?[\\/](?:[^'"\n]*[\\/])([^'"\\/\n]+)\1""")
+PLACE = re.compile(
+    r"""(?<![\w.<…:/\\-])(?:file://)?(?:~(?=/)|[A-Za-z]:(?=\\))?[\\/](?:[^\s\\/'"<>|:,;]+[\\/])+"""
+    r"""(?=[^\s\\/'"<>|:,;]|\b|$)"""
+)
+
+
+def build(out: Path) -> Path:
+    """Write the report of a run folder and return its path.
+
+    A pure function of the folder: the same files give the same bytes. What is missing or damaged
+    is said on the page; only a folder that cannot be written is an error.
+
+    Args:
+        out: the run folder of a comparison, finished or not.
+
+    Raises:
+        RunError: the page cannot be written.
+    """
+    path = rundir.report_path(out)
+    rundir.write_text(path, render(collect(Path(out))))
+    return path
+
+
+def render(facts: Facts) -> str:
+    """Return the page as text."""
+    environment = jinja2.Environment(
+        autoescape=True, finalize=clean, undefined=jinja2.StrictUndefined,
+        trim_blocks=True, lstrip_blocks=True,
+    )  # fmt: skip
+    environment.filters |= {"points": points, "percent": percent, "seconds": seconds}
+    template = environment.from_string(_text("page.html"))
+    return template.render(_content(facts)).rstrip() + "\n"
+
+
+def clean(value: object) -> object:
+    r"""Return what may be shown: no control characters, no absolute places, no endless text.
+
+    Example:
+        >>> clean("cannot read /home/ann/photos/a.png\x1b[1m")
+        'cannot read …/a.png\\x1b[1m'
+    """
+    if isinstance(value, Markup):
+        return value
+    text = printable(str(value))
+    text = PLACE.sub("…/", QUOTED.sub(r"\1…/\2\1", text))
+    return text if len(text) <= MAX_TEXT else f"{text[:MAX_TEXT]}… ({len(text)} letters)"
+
+
+def points(fraction: float | None) -> str:
+    """Write a fraction as signed percentage points with one decimal.
+
+    Example:
+        >>> points(-0.0213), points(0.00001), points(None)
+        ('−2.1', '0.0', '–')
+    """
+    if fraction is None:
+        return "–"
+    text = f"{100 * fraction:+.1f}"
+    return "0.0" if text in ("+0.0", "-0.0") else text.replace("-", "−")
+
+
+def percent(fraction: float | None) -> str:
+    """Write a fraction as percent with one decimal."""
+    return "–" if fraction is None else f"{100 * fraction:.1f}"
+
+
+def seconds(value: float | None) -> str:
+    """Write a duration in the unit that suits it.
+
+    Example:
+        >>> seconds(7.26), seconds(200), seconds(9000)
+        ('7.3 s', '3.3 min', '2.5 h')
+    """
+    if value is None:
+        return "–"
+    if value < 100:
+        return f"{value:.1f} s"
+    return f"{value / 60:.1f} min" if value < 6000 else f"{value / 3600:.1f} h"
+
+
+def _text(name: str) -> str:
+    return files("learnaug.report").joinpath(name).read_text(encoding="utf-8")
+
+
+def _content(facts: Facts) -> Json:
+    """Return everything the template shows."""
+    table = tables.arms(facts)
+    forest = charts.forest(facts)
+    return {
+        "css": Markup(_text("page.css")),  # noqa: S704 - our own file
+        "svg": Markup,
+        "data_name": _data(facts).get("name") or facts.plan.get("source") or "this data",
+        "verdicts": [_verdict(facts, one) for one in (facts.verdict, facts.second) if one],
+        "forest": forest,
+        "control": words.control(facts, table),
+        "todo": words.todo(facts),
+        "numbers": words.headline_numbers(facts),
+        "gaps": words.gaps(facts),
+        "charts": charts.main_charts(facts),
+        "kinds": _kinds(facts),
+        "arms": table,
+        "gain": _gains(facts, table),
+        "pairs": tables.pairs(facts, facts.candidate, facts.baseline),
+        "class_effects": tables.class_effects(facts),
+        "sheets": _sheets(facts),
+        "check": _check(facts),
+        "splits": words.splits(facts),
+        "runs": facts.runs,
+        "counts": tables.counts(facts),
+        "protocol": words.protocol(facts, table),
+        "command": command(facts),
+        "versions": words.versions(facts),
+        "candidate": facts.candidate,
+        "baseline": facts.baseline,
+    }
+
+
+def _verdict(facts: Facts, verdict: Json) -> Json:
+    """Return one verdict with its numbers; every field may be absent in an unfinished folder."""
+    candidate, baseline = str(verdict.get("candidate")), str(verdict.get("baseline"))
+    found = tables.pairs(facts, candidate, baseline)
+    return {
+        "candidate": candidate,
+        "baseline": baseline,
+        "words": verdict.get("words") or "There is no verdict yet.",
+        "outcome": verdict.get("outcome") if verdict.get("outcome") in BADGE else "not-settled",
+        "badge": BADGE.get(str(verdict.get("outcome")), "no verdict yet"),
+        "difference": number(verdict.get("difference")),
+        "interval": _ends(verdict.get("interval")),
+        "image_interval": _ends(verdict.get("image_interval")),
+        "p": number(verdict.get("p")),
+        "pairs": verdict.get("pairs"),
+        "share": tables.share(found),
+        "error_change": words.error_change(found),
+    }
+
+
+def _ends(value: Any) -> tuple[float, float] | None:
+    if not isinstance(value, (list, tuple)) or len(value) != 2:
+        return None
+    low, high = number(value[0]), number(value[1])
+    return None if low is None or high is None else (low, high)
+
+
+def _data(facts: Facts) -> Json:
+    return mapping(facts.summary.get("data")) or mapping(facts.plan.get("data"))
+
+
+def _kinds(facts: Facts) -> list[tuple[str, str]]:
+    """Return the key of the figures: kind and name, only of what is there."""
+    present = {run.method for run in facts.runs}
+    named = [("candidate", facts.candidate), ("baseline", facts.baseline)]
+    named += [("trivialaugment", "trivialaugment")] if facts.candidate != "trivialaugment" else []
+    return [(kind, name) for kind, name in named if name in present]
+
+
+def _gains(facts: Facts, table: list[tables.Arm]) -> dict[tuple[str, str], float | None]:
+    """Return each arm's mean minus the baseline's mean of the same stage."""
+    base = {arm.stage: arm.mean for arm in table if arm.method == facts.baseline}
+    gains: dict[tuple[str, str], float | None] = {}
+    for arm in table:
+        level = base.get(arm.stage)
+        known = arm.mean is not None and level is not None and arm.method != facts.baseline
+        gains[arm.stage, arm.method] = (arm.mean or 0) - (level or 0) if known else None
+    return gains
+
+
+def _sheets(facts: Facts) -> list[tuple[str, pictures.Sheet]]:
+    return list(pictures.sheets(facts.samples).items())
+
+
+def _check(facts: Facts) -> Json:
+    """Return the data check: findings, worst first, and the images of each class."""
+    order = ("error", "ask", "warning", "info")
+    found = [mapping(one) for one in facts.check.get("findings") or []]
+    found = [one | {"severity": one.get("severity")} for one in found]
+    findings = [
+        {
+            "severity": severity,
+            "what": str(one.get("what") or one.get("code") or ""),
+            "count": one.get("count"),
+            "where": names(one.get("where"))[:20],
+            "more": max(0, len(names(one.get("where"))) - 20),
+            "mend": str(one.get("mend") or ""),
+        }
+        for severity in order
+        for one in found
+        if one.get("severity") == severity
+    ]
+    return {"findings": findings, **words.balance(facts)}
+
+
+def command(facts: Facts) -> str:
+    """Return the command that repeats the comparison; of absolute places only the last name."""
+    given = facts.plan.get("command") or facts.summary.get("command") or ""
+    try:
+        words = [str(word) for word in given] if isinstance(given, list) else shlex.split(str(given))
+    except ValueError:  # an open quote: show it as it came
+        return str(given)
+    return " ".join(_word(word) for word in words)
+
+
+def _word(word: str) -> str:
+    place = re.fullmatch(r"((?:--[\w-]+=)?)(?:~|[A-Za-z]:)?[\\/].*?([^\\/]+)[\\/]*", word, re.DOTALL)
+    return place[1] + shlex.quote(place[2]) if place else shlex.quote(word)

@@ -1,0 +1,92 @@
+"""Contact sheets: arrays of pictures in, one PNG data address out."""
+
+from __future__ import annotations
+
+import base64
+import io
+from collections.abc import Mapping
+from dataclasses import dataclass
+
+import numpy as np
+from PIL import Image
+
+__all__ = ["Sheet", "sheets"]
+
+MAX_COLUMNS = 8
+MAX_ROWS = 2
+GAP = 3  # pixels between pictures, transparent
+BUDGET = 1_300_000  # bytes of raw pixels in all sheets together: keeps the page below 3 MB
+SIDES = (96, 72, 64, 56, 48, 40, 32)  # sides of a picture, the largest that keeps to the budget
+SHARP = 64  # pictures up to this side are enlarged by whole factors, without smoothing
+
+
+@dataclass(frozen=True)
+class Sheet:
+    """One method's pictures: a PNG as a data address, its size in pixels, and how to show it."""
+
+    address: str
+    width: int
+    height: int
+    columns: int
+    rows: int
+    pixelated: bool
+
+
+def sheets(samples: Mapping[str, np.ndarray]) -> dict[str, Sheet]:
+    """Make one sheet per entry.
+
+    Args:
+        samples: name -> uint8 [rows, n, C, H, W]; at most 2 rows and 8 columns are shown.
+    """
+    kept = {name: images[:MAX_ROWS, :MAX_COLUMNS] for name, images in samples.items() if _fit(images)}
+    side = _side(kept)
+    return {name: _sheet(images, side) for name, images in kept.items()}
+
+
+def _fit(images: np.ndarray) -> bool:
+    return images.dtype == np.uint8 and images.ndim == 5 and images.size > 0
+
+
+def _side(samples: Mapping[str, np.ndarray]) -> int:
+    """Return the largest side of a shown picture with which all sheets keep to the budget."""
+    count = sum(images.shape[0] * images.shape[1] for images in samples.values())
+    fitting = [side for side in SIDES if 3 * side * side * count <= BUDGET]
+    return fitting[0] if fitting else SIDES[-1]
+
+
+def _sheet(images: np.ndarray, side: int) -> Sheet:
+    rows, columns = images.shape[:2]
+    cells = [[_resize(_picture(image), side) for image in row] for row in images]
+    width, height = cells[0][0].size
+    mode = "LA" if images.shape[2] in (1, 2) else "RGBA"
+    sheet = Image.new(
+        mode, (columns * (width + GAP) - GAP, rows * (height + GAP) - GAP)
+    )  # transparent
+    for i, line in enumerate(cells):
+        for j, cell in enumerate(line):
+            sheet.paste(cell.convert(mode), (j * (width + GAP), i * (height + GAP)))
+    small = max(images.shape[3:]) <= SHARP
+    return Sheet(_address(sheet), *sheet.size, columns, rows, small)
+
+
+def _picture(image: np.ndarray) -> Image.Image:
+    """Return [C, H, W] as a picture: grey for 1 or 2 channels, else the first three as RGB."""
+    if image.shape[0] in (1, 2):
+        return Image.fromarray(np.ascontiguousarray(image[0]))
+    return Image.fromarray(np.ascontiguousarray(image[:3].transpose(1, 2, 0)))
+
+
+def _resize(picture: Image.Image, side: int) -> Image.Image:
+    longest = max(picture.size)
+    if longest <= side:  # whole factors only: no pixel is invented
+        factor = side // longest
+        size = (picture.width * factor, picture.height * factor)
+        return picture.resize(size, Image.Resampling.NEAREST)
+    size = tuple(max(1, round(edge * side / longest)) for edge in picture.size)
+    return picture.resize((size[0], size[1]), Image.Resampling.LANCZOS)
+
+
+def _address(sheet: Image.Image) -> str:
+    file = io.BytesIO()
+    sheet.save(file, format="PNG", optimize=True)
+    return "data:image/png;base64," + base64.b64encode(file.getvalue()).decode("ascii")

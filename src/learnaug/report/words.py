@@ -1,0 +1,267 @@
+"""Facts to sentences and short lists: what to do, the protocol, splits, versions.
+
+Nothing here claims anything: words of judgement come from `stats.verdict` alone.
+"""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Sequence
+from statistics import fmean
+
+from learnaug.report.collect import Facts, Json, integers, mapping, names, number
+from learnaug.report.tables import Arm, Pair, counts, pairs, peak_and_last
+
+__all__ = [
+    "balance",
+    "control",
+    "error_change",
+    "gaps",
+    "headline_numbers",
+    "protocol",
+    "splits",
+    "todo",
+    "versions",
+]
+
+Lines = list[tuple[str, str]]
+PARTS = ("train", "valid", "test")
+PART_NAMES = {"train": "training", "valid": "validation", "test": "test (sealed)"}
+
+
+def control(facts: Facts, table: Sequence[Arm]) -> str:
+    """Return how a learned candidate stands beside the uniform random policy; "" for a fixed one."""
+    learned = any(run.learned for run in facts.runs if run.method == facts.candidate)
+    if not (facts.candidate and (learned or facts.second)):
+        return ""
+    means = {arm.method: arm for arm in table if arm.stage == "screen" and arm.mean is not None}
+    mine, random = means.get(facts.candidate), means.get("uniform")
+    if mine is None or random is None:
+        return "Control: the uniform random policy has no finished run, so learning is unchecked."
+    gap = 100 * ((mine.mean or 0.0) - (random.mean or 0.0))
+    where = f"(validation part, n = {len(mine.scores)} and {len(random.scores)} runs)"
+    if gap <= 0:
+        return (
+            f"Control: the search added nothing that these runs can show: {facts.candidate} is "
+            f"{abs(gap):.1f} points below the uniform random policy {where}."
+        )
+    return (
+        f"Control: {facts.candidate} is {gap:.1f} points above the uniform random policy of the "
+        f"same space {where}; this comparison is no claim."
+    )
+
+
+def todo(facts: Facts) -> Json:
+    """Return what to do now: one sentence, and the lines of Python where there is something to use."""
+    outcome, candidate, base = facts.verdict.get("outcome"), facts.candidate, facts.baseline
+    if not facts.verdict:
+        return {"text": "The comparison is not finished: run its command again to go on.", "code": ""}
+    text = {
+        "helps": f"Train with {candidate}:",
+        "harms": f"Stay with {base}. Among the methods tried here, none is worth its cost.",
+        "no-difference": f"Stay with {base}: {candidate} makes no difference that matters to you.",
+        "not-settled": f"Stay with {base} until the question is settled; the verdict says what "
+        f"would settle it. To try {candidate} meanwhile:",
+        "too-few-runs": "Run more pairs (`--confirm-seeds`) before you decide. To try "
+        f"{candidate} meanwhile:",
+    }.get(str(outcome), "")
+    return {"text": text, "code": "" if outcome in ("harms", "no-difference") else _code(facts)}
+
+
+def _code(facts: Facts) -> str:
+    kept = [run.augmenter for run in facts.of(facts.candidate, "confirm") if run.augmenter]
+    if not kept:
+        return ""
+    return (
+        "import learnaug\n\n"
+        f"augment = learnaug.load_augmenter({kept[0]!r})  # inside this run folder\n"
+        "images, labels = augment.apply(images, labels, seed=step)  # in your training loop"
+    )
+
+
+def headline_numbers(facts: Facts) -> Lines:
+    """Return the few figures below the verdict: value and what it counts."""
+    data, runs = _data(facts), counts(facts)
+    sizes = [_count(data.get(part)) for part in PARTS]
+    methods = {run.method for run in facts.runs if run.stage == "screen"}
+    found = [
+        (" / ".join(sizes), "training / validation / test images") if any(sizes) else ("", ""),
+        (_classes(data), "classes"),
+        (str(len(methods)), "methods screened"),
+        (f"{runs['done']} of {runs['planned']}", "runs done"),
+        (str(runs["failed"]), "failed") if runs["failed"] else ("", ""),
+        (_hours(number(facts.summary.get("seconds"))), "in all"),
+    ]
+    return [(value, words) for value, words in found if value]
+
+
+def gaps(facts: Facts) -> list[str]:
+    """Return what is missing from the folder, in sentences."""
+    found, runs = list(facts.gaps), counts(facts)
+    if runs["missing"]:
+        found.append(f"{runs['missing']} of {runs['planned']} planned runs are not finished")
+    if not facts.runs:
+        found.append("no run is planned here: is this the folder of a comparison?")
+    if facts.runs and not facts.candidate:
+        found.append("the confirm stage has not begun: its candidate is chosen after the screen")
+    return found
+
+
+def error_change(found: Sequence[Pair]) -> float | None:
+    """Return the relative change of the error rate, candidate against baseline (−0.1: a tenth less)."""
+    if not found:
+        return None
+    before = 1 - fmean(pair.baseline for pair in found)
+    after = 1 - fmean(pair.candidate for pair in found)
+    return (after - before) / before if before > 0 else None
+
+
+def protocol(facts: Facts, table: Sequence[Arm]) -> Lines:
+    """Return the facts that are always printed (TRUST.md 4.7)."""
+    plan, runs = facts.plan, counts(facts)
+    screened = [arm for arm in table if arm.stage == "screen"]
+    n = len(pairs(facts, facts.candidate, facts.baseline))
+    lines = [
+        ("Question", str(plan.get("question") or "")),
+        ("Metric", str(plan.get("metric") or facts.summary.get("metric") or "accuracy")),
+        ("Methods screened (K)", str(len(screened))),
+        ("Pairs in the confirm stage (n)", str(n)),
+        ("Seeds", _seeds(plan)),
+        ("Failed runs", f"{runs['failed']} of {runs['planned']}"),
+        ("Smallest difference of interest", f"±{100 * (number(plan.get('delta')) or 0.01):.1f} points"),
+        ("Epoch rule", f"last epoch{_of_epochs(plan)}; never the highest of several"),
+        ("Highest minus last epoch, validation", _peak(facts)),
+        ("Test part", _test_reads(facts)),
+        ("Duplicates removed", _removed(facts)),
+        ("Model", str(plan.get("model") or "")),
+        ("Recipe", _flat(mapping(plan.get("recipe")))),
+        ("Device", _flat({k: plan.get(k) for k in ("device", "threads", "precision")})),
+        ("Cost", _hours(number(facts.summary.get("seconds")))),
+        ("Plan", str(plan.get("hash") or "")),
+        *(("Decided for you", note) for note in names(plan.get("notes"))),
+    ]
+    return [(name, value) for name, value in lines if value]
+
+
+def splits(facts: Facts) -> Json:
+    """Return size and fingerprint of each part, and how they were made."""
+    found = []
+    for part in PARTS:
+        stored = facts.split.get(part)
+        ids = stored.get("ids") if isinstance(stored, dict) else stored
+        sha = mapping(stored).get("sha256")
+        size = len(ids) if isinstance(ids, list) else _data(facts).get(part)
+        if size is not None:
+            found.append({"name": PART_NAMES[part], "size": size, "sha256": str(sha or "")})
+    plan = mapping(facts.plan.get("split"))
+    notes = names(facts.split.get("notes"))
+    if plan.get("per_class"):
+        notes.append(f"{plan['per_class']} training images per class were kept.")
+    if integers([plan.get("repeats")]) and plan["repeats"] > 1:
+        notes.append(f"{plan['repeats']} repeated splits; the first is shown, pairs take turns.")
+    sealed = str(facts.split.get("sealed_from") or "")
+    if sealed:
+        own = "cut from the data" if sealed == "cut" else f'the data\'s own "{sealed}" part'
+        notes.append(f"The test part is {own}.")
+    return {"parts": found, "notes": notes}
+
+
+def versions(facts: Facts) -> Lines:
+    """Return versions and machine; nothing that names a person, a host or a place."""
+    packages = mapping(facts.summary.get("versions")) or mapping(facts.origin.get("versions"))
+    lines = [(name, str(value)) for name, value in packages.items()]
+    lines += [("platform", str(facts.origin.get("platform") or ""))]
+    lines += [("processor", str(mapping(facts.origin.get("processor")).get("model") or ""))]
+    lines += [("threads", _flat(mapping(facts.origin.get("threads"))))]
+    lines += [("source", _flat(mapping(facts.origin.get("source"))))]
+    fingerprint = _data(facts).get("fingerprint")
+    lines += [("data fingerprint", str(fingerprint or ""))]
+    return [(name, value) for name, value in lines if value]
+
+
+def balance(facts: Facts) -> Json:
+    """Return the images of each class as (name, count, share of the largest), and what is said of it."""
+    given = next(
+        (mapping(facts.check.get(key)) for key in ("per_class", "class_counts", "counts", "classes")
+         if mapping(facts.check.get(key))), {},
+    )  # fmt: skip
+    tally = {str(name): int(n) for name, n in given.items() if isinstance(n, int)}
+    tally = tally or dict(Counter(_labels(facts)))
+    most = max(tally.values(), default=0) or 1
+    rows = [(name, n, n / most) for name, n in tally.items()]
+    lines = [
+        (key.replace("_", " "), str(value))
+        for key, value in facts.check.items()
+        if isinstance(value, (str, int, float)) and key not in ("schema", "name")
+    ]
+    return {"classes": rows, "lines": lines}
+
+
+def _labels(facts: Facts) -> list[str]:
+    """Return the class name of each test image, where nothing else counts them."""
+    run = next((run for run in facts.runs if run.predictions is not None), None)
+    if run is None or run.predictions is None:
+        return []
+    known = list(mapping(run.metrics.get("per_class")))
+    return [known[i] for i in run.predictions.labels if 0 <= i < len(known)]
+
+
+def _data(facts: Facts) -> Json:
+    return mapping(facts.plan.get("data")) | mapping(facts.summary.get("data"))
+
+
+def _classes(data: Json) -> str:
+    given = data.get("classes")
+    return str(len(given)) if isinstance(given, (list, dict)) else _count(given)
+
+
+def _count(value: object) -> str:
+    found = number(value)
+    return "" if found is None else f"{int(found):,}".replace(",", " ")
+
+
+def _hours(seconds: float | None) -> str:
+    if seconds is None:
+        return ""
+    return f"{seconds / 60:.1f} min" if seconds < 6000 else f"{seconds / 3600:.1f} h"
+
+
+def _seeds(plan: Json) -> str:
+    named = (("screen", "seeds"), ("confirm (fresh)", "confirm_seeds"))
+    found = [(stage, integers(plan.get(key))) for stage, key in named]
+    words = [f"{stage} {', '.join(map(str, seeds))}" for stage, seeds in found if seeds]
+    root = plan.get("seed")
+    return "; ".join([*words, *([f"root {root}"] if isinstance(root, int) else [])])
+
+
+def _of_epochs(plan: Json) -> str:
+    found = number(plan.get("epochs"))
+    return f" of {found:g}" if found else ""
+
+
+def _peak(facts: Facts) -> str:
+    words = []
+    for method in dict.fromkeys((facts.candidate, facts.baseline)):
+        found = peak_and_last(run for run in facts.runs if run.method == method)
+        if found:
+            words.append(f"{method} {100 * found[0]:.1f} points (n = {found[1]})")
+    return "; ".join(words)
+
+
+def _test_reads(facts: Facts) -> str:
+    reads = sum(run.part == "test" and bool(run.metrics) for run in facts.runs)
+    choice = "; no choice was made on it" if facts.plan else ""
+    return f"read once by each of {reads} finished confirm runs{choice}"
+
+
+def _removed(facts: Facts) -> str:
+    for key in ("duplicates_removed", "removed", "dropped"):
+        if isinstance(facts.check.get(key), int):
+            return str(facts.check[key])
+    return "none recorded"
+
+
+def _flat(values: Json) -> str:
+    """Write a small object as "name value, name value"."""
+    shown = {k: v for k, v in values.items() if v is not None and not isinstance(v, (dict, list))}
+    return ", ".join(f"{name.replace('_', ' ')} {value}" for name, value in shown.items())
