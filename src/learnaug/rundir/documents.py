@@ -15,6 +15,7 @@ __all__ = ["dump_json", "parse_json", "read_json", "write_json"]
 
 LIMIT = 10_000_000  # bytes
 DEPTH = 16  # nested lists and objects
+CONTAINERS = 1_000_000  # lists and objects in one file
 STRING = re.compile(rb'"[^"\\]*+(?:\\.[^"\\]*+)*+"', re.DOTALL)
 SURROGATE = re.compile(rb"\\u[dD][89a-fA-F]")
 FOREIGN = {  # first bytes -> what the file is
@@ -91,7 +92,7 @@ def parse_json(data: bytes, name: str) -> Any:
         if SURROGATE.search(data):
             json.dumps(value, ensure_ascii=False).encode()
     except UnicodeError as error:
-        raise DataError(f"{name} is not valid UTF-8 text: {error.reason}") from error
+        raise DataError(f"{name} is not valid UTF-8 text: {error}") from error
     except ValueError as error:
         raise DataError(f"{name} is not valid JSON: {error}", mend="mend or delete it") from error
     return value
@@ -108,8 +109,11 @@ def _refuse_foreign(data: bytes, name: str) -> None:
 
 def _refuse_deep(data: bytes, name: str) -> None:
     """Count brackets outside strings before any recursive parser sees them."""
-    if data.count(b"[") + data.count(b"{") <= DEPTH:
+    brackets = data.count(b"[") + data.count(b"{")
+    if brackets <= DEPTH:
         return
+    if brackets > CONTAINERS:
+        raise DataError(f"{name} has {brackets:,} brackets, but at most {CONTAINERS:,} are read")
     import numpy as np
 
     signs = np.frombuffer(STRING.sub(b"", data), np.uint8)
@@ -126,7 +130,7 @@ def _no_constant(text: str) -> NoReturn:
 
 
 def _integer(text: str) -> int:
-    if len(text) > 20 or abs(value := int(text)) >= 2**64:
+    if len(text) > 21 or abs(value := int(text)) >= 2**64:
         raise ValueError(f"the integer {text[:24]}… has more than 64 bits")
     return value
 

@@ -101,7 +101,7 @@ def cache_path(out: Place, name: str) -> Path:
 
 def run_folder(out: Place, method: str, seed: int) -> Path:
     """Return the folder of one run: one method with one seed."""
-    if isinstance(seed, bool) or not isinstance(seed, int) or seed < 0:
+    if type(seed) is not int or seed < 0:  # no bool, and no text that could be a path
         raise UsageError(f"a seed must be an integer >= 0, but got {seed!r}")
     return Path(out) / "runs" / slug(method) / f"seed-{seed}"
 

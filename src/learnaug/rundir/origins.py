@@ -19,7 +19,7 @@ __all__ = ["origin", "versions"]
 PACKAGES = ("learnaug", "torch", "torchvision", "numpy", "scipy", "Pillow")
 FLAGS = ("avx2", "fma", "avx512f", "avx512_bf16", "amx_bf16", "asimd", "sve")  # change numbers
 # A place that starts at the root, at home or at a drive, alone or after "=": its last name stays.
-ABSOLUTE = re.compile(r"(^|=)(?:~|[A-Za-z]:)?[\\/](?:.*[\\/])?([^\\/]*)[\\/]*$", re.DOTALL)
+ABSOLUTE = re.compile(r"(^|=)(?:~[^\\/]*|[A-Za-z]:)?[\\/](?:.*[\\/])?([^\\/]+)[\\/]*$", re.DOTALL)
 
 
 def origin(command: Sequence[str] = ()) -> dict[str, Any]:

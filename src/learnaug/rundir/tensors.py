@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import hashlib
+import json
 import re
 from collections.abc import Mapping
 from pathlib import Path
@@ -40,7 +41,7 @@ def save_tensors(
         what = f"{Path(path).name} was not saved: these tensors hold NaN or infinity"
         raise RunError(what, bad, "lower the learning rate; the checkpoint before is kept")
     plain = {name: t.detach().to("cpu", copy=True).contiguous() for name, t in tensors.items()}
-    data = save(plain, {**(metadata or {}), KEY: ZEROS.decode()})
+    data = _ordered(save(plain, {**(metadata or {}), KEY: ZEROS.decode()}))
     place = _checksum(data, path).start(1)
     digest = hashlib.sha256(data).hexdigest().encode()
     write_bytes(path, data[:place] + digest + data[place + 64 :])
@@ -79,6 +80,16 @@ def load_with_metadata(
     if bad := [name for name, tensor in tensors.items() if not _finite(tensor)]:
         raise DataError(f"{path} holds NaN or infinity in these tensors", bad)
     return tensors, metadata
+
+
+def _ordered(data: bytes) -> bytes:
+    """Sort the metadata, which safetensors leaves in chance order, so that equal is equal."""
+    end = 8 + int.from_bytes(data[:8], "little")
+    table = json.loads(data[8:end])
+    table["__metadata__"] = dict(sorted(table["__metadata__"].items()))
+    header = json.dumps(table, separators=(",", ":"), ensure_ascii=False).encode()
+    header += b" " * (-len(header) % 8)
+    return len(header).to_bytes(8, "little") + header + data[end:]
 
 
 def _header(data: bytes, path: Place) -> bytes:
