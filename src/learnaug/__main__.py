@@ -1,0 +1,5 @@
+"""`python -m learnaug` is the command `learnaug`."""
+
+from learnaug.cli import main
+
+main()

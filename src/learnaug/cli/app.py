@@ -1,0 +1,347 @@
+"""The commands. Each imports its work when it runs, so that `--help` is quick."""
+
+from __future__ import annotations
+
+import math
+import shlex
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from typing import Annotated, Any
+
+import typer
+
+from learnaug.cli import tables
+from learnaug.cli.guard import going_on
+from learnaug.errors import DataError, UsageError, nearest
+
+__all__ = ["app"]
+
+app = typer.Typer(
+    name="learnaug",
+    help="Learn image data augmentation, and see whether it helps on your data.",
+    add_completion=False,
+    rich_markup_mode=None,
+    pretty_exceptions_enable=False,
+    context_settings={"help_option_names": ["-h", "--help"]},
+)
+
+Say = Callable[[dict[str, Any]], None]
+
+BAD_DATA, MISSING_INPUT = 65, 66
+LARGEST_OPS_FILE = 1 << 20  # bytes
+LARGEST_SEED = 2**64 - 1
+
+Data = Annotated[
+    str,
+    typer.Argument(
+        metavar="DATA",
+        help="A folder of class folders, a zip of one, a CSV or TSV (path, label), an .npz, "
+        "`digits` (built in), or torchvision:NAME.",
+        show_default=False,
+    ),
+]
+Json = Annotated[bool, typer.Option("--json", help="Print one JSON document and nothing else.")]
+Debug = Annotated[bool, typer.Option("--debug", help="Show the traceback of an error.")]
+Seed = Annotated[int, typer.Option(min=0, max=LARGEST_SEED, help="Root of every random stream.")]
+Size = Annotated[int | None, typer.Option(min=1, help="Resize pictures to this side, in pixels.")]
+Device = Annotated[str, typer.Option(help="auto, cpu, cuda, cuda:1, mps.")]
+Model = Annotated[
+    str | None,
+    typer.Option(
+        help="smallnet, b1, resnet18, wrn-16-2 (wrn-n-k), densenet121, vgg16, resnet50, or your "
+        "own package.module:function; chosen from the pictures by default."
+    ),
+]
+Epochs = Annotated[int | None, typer.Option(min=1, help="Passes over the training images.")]
+PerClass = Annotated[int | None, typer.Option(min=1, help="Training images of each class.")]
+Classes = Annotated[str | None, typer.Option(help="Only these classes: names with commas.")]
+Minutes = Annotated[float | None, typer.Option(min=0, help="Bound of the whole job.")]
+Jobs = Annotated[int | None, typer.Option(min=1, help="Processes that train at once.")]
+Out = Annotated[
+    Path | None, typer.Option(help="Run folder; by default learnaug-runs/ and the data's name.")
+]
+
+
+@app.callback(invoke_without_command=True)
+def learnaug(
+    context: typer.Context,
+    version: Annotated[bool, typer.Option("--version", help="Print the version.")] = False,
+    debug: Debug = False,
+) -> None:
+    """Show help when no command is given."""
+    if version:
+        from importlib.metadata import version as installed
+
+        typer.echo(f"learnaug {installed('learnaug')}")
+        raise typer.Exit
+    if context.invoked_subcommand is None:
+        typer.echo(context.get_help())
+
+
+@app.command()
+def check(
+    data: Data,
+    size: Size = None,
+    classes: Classes = None,
+    as_json: Json = False,
+    debug: Debug = False,
+) -> None:
+    """Say what is in DATA, and all that is wrong with it."""
+    from learnaug.data import check as check_data
+    from learnaug.data.check import render
+
+    report = check_data(data, **_given(size=size, classes=_names(classes)))
+    if as_json:
+        tables.print_json(report.to_json())
+    else:
+        tables.print_text(render(report))
+    if not report.ok:
+        codes = {finding.code for finding in report.findings if finding.severity == "error"}
+        raise typer.Exit(MISSING_INPUT if "missing-input" in codes else BAD_DATA)
+
+
+@app.command()
+def compare(
+    data: Data,
+    methods: Annotated[
+        list[str] | None,
+        typer.Argument(
+            metavar="METHOD",
+            help="Methods to compare, chains with `+`; by default all that need no learning.",
+            show_default=False,
+        ),
+    ] = None,
+    seeds: Annotated[int, typer.Option(min=1, help="Screening runs of each method.")] = 3,
+    confirm_seeds: Annotated[
+        int, typer.Option(min=0, help="Fresh runs of the best one and the baseline.")
+    ] = 6,
+    model: Model = None,
+    baseline: Annotated[str, typer.Option(help="What the best method is held against.")] = "none",
+    epochs: Epochs = None,
+    per_class: PerClass = None,
+    seed: Seed = 0,
+    minutes: Minutes = None,
+    jobs: Jobs = None,
+    size: Size = None,
+    ops: Annotated[
+        str | None, typer.Option(help="Only these operations: names with commas, or a file.")
+    ] = None,
+    classes: Classes = None,
+    device: Device = "auto",
+    out: Out = None,
+    as_json: Json = False,
+    debug: Debug = False,
+) -> None:
+    """Find out which augmentation helps on DATA, and how sure.
+
+    Every method is screened on the validation part, the best one is confirmed against the
+    baseline on the sealed test part with fresh seeds, and a verdict and a page are written. The
+    same command on the same folder goes on where it was stopped.
+    """
+    minutes = _finite(minutes)
+    allowed = _operations(ops)
+    with _working(out) as say:
+        from learnaug import study
+
+        result = study.compare(
+            data, methods or None, model=model, baseline=baseline, seeds=seeds,
+            confirm_seeds=confirm_seeds, epochs=epochs, per_class=per_class, seed=seed,
+            minutes=minutes, jobs=jobs, size=size, ops=allowed, device=device, out=out,
+            classes=_names(classes), say=say,
+        )  # fmt: skip
+        told = _finish(result, say)
+    _show(told, as_json)
+
+
+@app.command()
+def train(
+    data: Data,
+    augmenter: Annotated[
+        str,
+        typer.Option(
+            "--with", help="A method, a chain with `+`, or an augmenter's folder or file."
+        ),
+    ] = "none",
+    model: Model = None,
+    epochs: Epochs = None,
+    per_class: PerClass = None,
+    seed: Seed = 0,
+    size: Size = None,
+    classes: Classes = None,
+    device: Device = "auto",
+    out: Out = None,
+    as_json: Json = False,
+    debug: Debug = False,
+) -> None:
+    """Train one model on DATA with one augmenter and score it."""
+    with _working(out) as say:
+        from learnaug import study
+
+        result = study.train(
+            data, augmenter, model=model, epochs=epochs, per_class=per_class, seed=seed,
+            size=size, device=device, out=out, classes=_names(classes), say=say,
+        )  # fmt: skip
+        told = _finish(result, say)
+    _show(told, as_json)
+
+
+Folder = Annotated[Path, typer.Argument(metavar="OUT", help="A run folder.", show_default=False)]
+
+
+@app.command()
+def resume(
+    out: Folder,
+    minutes: Minutes = None,
+    jobs: Jobs = None,
+    as_json: Json = False,
+    debug: Debug = False,
+) -> None:
+    """Go on with a job that was stopped, from its run folder."""
+    minutes = _finite(minutes)
+    with _working(out) as say:
+        from learnaug import study
+
+        result = study.resume(out, jobs=jobs, minutes=minutes, say=say)
+        told = _finish(result, say)
+    _show(told, as_json)
+
+
+@app.command()
+def report(out: Folder, as_json: Json = False, debug: Debug = False) -> None:
+    """Write the page of a comparison anew from its run folder."""
+    from learnaug.report import build
+
+    page = build(out)
+    tables.print_json({"report": str(page)}) if as_json else tables.print_text(str(page))
+
+
+@app.command()
+def methods(
+    name: Annotated[
+        str | None, typer.Argument(help="Print the card of this one.", show_default=False)
+    ] = None,
+    as_json: Json = False,
+    debug: Debug = False,
+) -> None:
+    """List the methods, or print the card of one."""
+    from learnaug.methods import METHODS, card
+
+    if name is not None and name not in METHODS:
+        hint = nearest(name, tuple(METHODS))
+        raise UsageError(f"method {name!r} is not known", [hint], "learnaug methods")
+    rows = {key: METHODS[key] for key in ([name] if name else METHODS)}
+    if as_json:
+        found: list[dict[str, Any]] = [
+            {"name": key, "kind": row.kind, "summary": row.summary} for key, row in rows.items()
+        ]
+        tables.print_json(found[0] | {"card": card(name)} if name else found)
+    elif name:
+        tables.print_text(f"{name} ({rows[name].kind}): {rows[name].summary}\n\n{card(name)}")
+    else:
+        tables.print_methods(rows)
+
+
+@app.command()
+def apply(
+    augmenter: Annotated[
+        str, typer.Argument(help="A fixed method, or an augmenter's folder or file.")
+    ],
+    data: Data,
+    out: Annotated[Path, typer.Argument(metavar="OUT", help="Folder for the pictures.")],
+    copies: Annotated[int, typer.Option(min=1, help="Augmented copies of each picture.")] = 1,
+    seed: Seed = 0,
+    size: Size = None,
+    as_json: Json = False,
+    debug: Debug = False,
+) -> None:
+    """Write augmented pictures of DATA into OUT, in class folders."""
+    from learnaug.cli.display import display
+
+    with display() as say:
+        from learnaug.study import write_augmented
+
+        told = write_augmented(
+            augmenter, data, out, copies=copies, seed=seed, say=say, **_given(size=size)
+        )
+    tables.print_json(told) if as_json else tables.print_pairs(told)
+
+
+# --- what the commands share ------------------------------------------------------------------
+
+
+@contextmanager
+def _working(out: Path | None) -> Iterator[Say]:
+    """Show progress on stderr; a stop inside the block names the command that goes on."""
+    from learnaug.cli.display import display
+
+    place = out
+
+    def hear(event: dict[str, Any]) -> None:
+        nonlocal place
+        place = Path(event.get("out", place)) if event["event"] == "start" else place
+        say(event)
+
+    with going_on(lambda: _go_on(place)), display() as say:
+        yield hear
+
+
+def _go_on(out: Path | None) -> str:
+    """Return the command that resumes a folder; "" where there is no plan to resume yet."""
+    from learnaug.rundir import plan_path
+
+    if out is None or not plan_path(out).is_file():
+        return ""
+    return f"learnaug resume {shlex.quote(str(out))}"
+
+
+def _finish(result: Any, say: Say) -> dict[str, Any]:
+    """Write the page of a comparison; return what to print of it, or of a training."""
+    if not hasattr(result, "summary"):
+        return {**result.metrics, "out": str(result.out)}
+    from learnaug.report import build
+
+    say({"event": "note", "text": "writing the report"})
+    return {**result.summary, "out": str(result.out), "report": str(build(result.out))}
+
+
+def _show(told: dict[str, Any], as_json: bool) -> None:
+    if as_json:
+        tables.print_json(told)
+    elif "methods" in told:
+        tables.print_comparison(told)
+    else:
+        tables.print_pairs(told)
+
+
+def _names(text: str | None) -> list[str] | None:
+    return None if text is None else [part.strip() for part in text.split(",") if part.strip()]
+
+
+def _operations(text: str | None) -> list[str] | None:
+    """Return the names of `--ops`: from the text, or from a file with one or more names a line."""
+    if text is None:
+        return None
+    path = Path(text)
+    if "/" in text or path.suffix or path.is_file():
+        if not path.is_file():
+            raise DataError(f"the file of --ops, {text!r}, does not exist", code=MISSING_INPUT)
+        if path.stat().st_size > LARGEST_OPS_FILE:
+            raise UsageError(f"the file of --ops, {text!r}, is larger than 1 MiB")
+        lines = path.read_text("utf-8", errors="replace").splitlines()
+        text = ",".join(line.partition("#")[0].strip() for line in lines)
+    names = _names(text)
+    if not names:
+        raise UsageError("--ops must name at least one operation, but names none")
+    return names
+
+
+def _finite(minutes: float | None) -> float | None:
+    if minutes is not None and not (math.isfinite(minutes) and minutes > 0):
+        raise UsageError(f"`--minutes` must be above 0 and finite, but got {minutes}")
+    return minutes
+
+
+def _given(**options: Any) -> dict[str, Any]:
+    """Return the options that were given."""
+    return {name: value for name, value in options.items() if value is not None}
