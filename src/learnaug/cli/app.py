@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import math
 import shlex
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
@@ -13,7 +12,32 @@ import typer
 
 from learnaug.cli import tables
 from learnaug.cli.guard import going_on
-from learnaug.errors import DataError, UsageError, nearest
+from learnaug.cli.options import (
+    Background,
+    Classes,
+    Data,
+    Debug,
+    Device,
+    Epochs,
+    Folder,
+    FollowLinks,
+    Jobs,
+    Json,
+    MaxPixels,
+    Minutes,
+    Model,
+    Out,
+    PerClass,
+    Seed,
+    Size,
+    SkipBad,
+    ValueRange,
+    finite,
+    given,
+    operations,
+    read,
+)
+from learnaug.errors import UsageError, nearest
 
 __all__ = ["app"]
 
@@ -29,38 +53,6 @@ app = typer.Typer(
 Say = Callable[[dict[str, Any]], None]
 
 BAD_DATA, MISSING_INPUT = 65, 66
-LARGEST_OPS_FILE = 1 << 20  # bytes
-LARGEST_SEED = 2**64 - 1
-
-Data = Annotated[
-    str,
-    typer.Argument(
-        metavar="DATA",
-        help="A folder of class folders, a zip of one, a CSV or TSV (path, label), an .npz, "
-        "`digits` (built in), or torchvision:NAME.",
-        show_default=False,
-    ),
-]
-Json = Annotated[bool, typer.Option("--json", help="Print one JSON document and nothing else.")]
-Debug = Annotated[bool, typer.Option("--debug", help="Show the traceback of an error.")]
-Seed = Annotated[int, typer.Option(min=0, max=LARGEST_SEED, help="Root of every random stream.")]
-Size = Annotated[int | None, typer.Option(min=1, help="Resize pictures to this side, in pixels.")]
-Device = Annotated[str, typer.Option(help="auto, cpu, cuda, cuda:1, mps.")]
-Model = Annotated[
-    str | None,
-    typer.Option(
-        help="smallnet, b1, resnet18, wrn-16-2 (wrn-n-k), densenet121, vgg16, resnet50, or your "
-        "own package.module:function; chosen from the pictures by default."
-    ),
-]
-Epochs = Annotated[int | None, typer.Option(min=1, help="Passes over the training images.")]
-PerClass = Annotated[int | None, typer.Option(min=1, help="Training images of each class.")]
-Classes = Annotated[str | None, typer.Option(help="Only these classes: names with commas.")]
-Minutes = Annotated[float | None, typer.Option(min=0, help="Bound of the whole job.")]
-Jobs = Annotated[int | None, typer.Option(min=1, help="Processes that train at once.")]
-Out = Annotated[
-    Path | None, typer.Option(help="Run folder; by default learnaug-runs/ and the data's name.")
-]
 
 
 @app.callback(invoke_without_command=True)
@@ -84,14 +76,25 @@ def check(
     data: Data,
     size: Size = None,
     classes: Classes = None,
+    skip_bad: SkipBad = False,
+    follow_links: FollowLinks = False,
+    max_pixels: MaxPixels = None,
+    value_range: ValueRange = None,
+    background: Background = None,
     as_json: Json = False,
     debug: Debug = False,
 ) -> None:
     """Say what is in DATA, and all that is wrong with it."""
-    from learnaug.data import check as check_data
+    from learnaug.data.check import check as examine
     from learnaug.data.check import render
 
-    report = check_data(data, **_given(size=size, classes=_names(classes)))
+    report = examine(
+        data,
+        **given(
+            size=size, classes=classes, skip_bad=skip_bad, follow_links=follow_links,
+            max_pixels=max_pixels, value_range=value_range, background=background,
+        ),
+    )  # fmt: skip
     if as_json:
         tables.print_json(report.to_json())
     else:
@@ -128,6 +131,11 @@ def compare(
         str | None, typer.Option(help="Only these operations: names with commas, or a file.")
     ] = None,
     classes: Classes = None,
+    skip_bad: SkipBad = False,
+    follow_links: FollowLinks = False,
+    max_pixels: MaxPixels = None,
+    value_range: ValueRange = None,
+    background: Background = None,
     device: Device = "auto",
     out: Out = None,
     as_json: Json = False,
@@ -139,16 +147,20 @@ def compare(
     baseline on the sealed test part with fresh seeds, and a verdict and a page are written. The
     same command on the same folder goes on where it was stopped.
     """
-    minutes = _finite(minutes)
-    allowed = _operations(ops)
+    minutes = finite(minutes)
+    allowed = operations(ops)
     with _working(out) as say:
         from learnaug import study
 
+        source = read(
+            data, size=size, classes=classes, skip_bad=skip_bad, follow_links=follow_links,
+            max_pixels=max_pixels, value_range=value_range, background=background,
+        )  # fmt: skip
         result = study.compare(
-            data, methods or None, model=model, baseline=baseline, seeds=seeds,
+            source, methods or None, model=model, baseline=baseline, seeds=seeds,
             confirm_seeds=confirm_seeds, epochs=epochs, per_class=per_class, seed=seed,
             minutes=minutes, jobs=jobs, size=size, ops=allowed, device=device, out=out,
-            classes=_names(classes), say=say,
+            classes=classes, say=say,
         )  # fmt: skip
         told = _finish(result, say)
     _show(told, as_json)
@@ -169,6 +181,11 @@ def train(
     seed: Seed = 0,
     size: Size = None,
     classes: Classes = None,
+    skip_bad: SkipBad = False,
+    follow_links: FollowLinks = False,
+    max_pixels: MaxPixels = None,
+    value_range: ValueRange = None,
+    background: Background = None,
     device: Device = "auto",
     out: Out = None,
     as_json: Json = False,
@@ -178,15 +195,16 @@ def train(
     with _working(out) as say:
         from learnaug import study
 
+        source = read(
+            data, size=size, classes=classes, skip_bad=skip_bad, follow_links=follow_links,
+            max_pixels=max_pixels, value_range=value_range, background=background,
+        )  # fmt: skip
         result = study.train(
-            data, augmenter, model=model, epochs=epochs, per_class=per_class, seed=seed,
-            size=size, device=device, out=out, classes=_names(classes), say=say,
+            source, augmenter, model=model, epochs=epochs, per_class=per_class, seed=seed,
+            size=size, device=device, out=out, classes=classes, say=say,
         )  # fmt: skip
         told = _finish(result, say)
     _show(told, as_json)
-
-
-Folder = Annotated[Path, typer.Argument(metavar="OUT", help="A run folder.", show_default=False)]
 
 
 @app.command()
@@ -198,7 +216,7 @@ def resume(
     debug: Debug = False,
 ) -> None:
     """Go on with a job that was stopped, from its run folder."""
-    minutes = _finite(minutes)
+    minutes = finite(minutes)
     with _working(out) as say:
         from learnaug import study
 
@@ -252,6 +270,12 @@ def apply(
     copies: Annotated[int, typer.Option(min=1, help="Augmented copies of each picture.")] = 1,
     seed: Seed = 0,
     size: Size = None,
+    classes: Classes = None,
+    skip_bad: SkipBad = False,
+    follow_links: FollowLinks = False,
+    max_pixels: MaxPixels = None,
+    value_range: ValueRange = None,
+    background: Background = None,
     as_json: Json = False,
     debug: Debug = False,
 ) -> None:
@@ -261,8 +285,12 @@ def apply(
     with display() as say:
         from learnaug.study import write_augmented
 
+        source = read(
+            data, size=size, classes=classes, skip_bad=skip_bad, follow_links=follow_links,
+            max_pixels=max_pixels, value_range=value_range, background=background,
+        )  # fmt: skip
         told = write_augmented(
-            augmenter, data, out, copies=copies, seed=seed, say=say, **_given(size=size)
+            augmenter, source, out, copies=copies, seed=seed, size=size, classes=classes, say=say
         )
     tables.print_json(told) if as_json else tables.print_pairs(told)
 
@@ -279,7 +307,7 @@ def _working(out: Path | None) -> Iterator[Say]:
 
     def hear(event: dict[str, Any]) -> None:
         nonlocal place
-        place = Path(event.get("out", place)) if event["event"] == "start" else place
+        place = Path(event["out"]) if "out" in event else place
         say(event)
 
     with going_on(lambda: _go_on(place)), display() as say:
@@ -312,36 +340,3 @@ def _show(told: dict[str, Any], as_json: bool) -> None:
         tables.print_comparison(told)
     else:
         tables.print_pairs(told)
-
-
-def _names(text: str | None) -> list[str] | None:
-    return None if text is None else [part.strip() for part in text.split(",") if part.strip()]
-
-
-def _operations(text: str | None) -> list[str] | None:
-    """Return the names of `--ops`: from the text, or from a file with one or more names a line."""
-    if text is None:
-        return None
-    path = Path(text)
-    if "/" in text or path.suffix or path.is_file():
-        if not path.is_file():
-            raise DataError(f"the file of --ops, {text!r}, does not exist", code=MISSING_INPUT)
-        if path.stat().st_size > LARGEST_OPS_FILE:
-            raise UsageError(f"the file of --ops, {text!r}, is larger than 1 MiB")
-        lines = path.read_text("utf-8", errors="replace").splitlines()
-        text = ",".join(line.partition("#")[0].strip() for line in lines)
-    names = _names(text)
-    if not names:
-        raise UsageError("--ops must name at least one operation, but names none")
-    return names
-
-
-def _finite(minutes: float | None) -> float | None:
-    if minutes is not None and not (math.isfinite(minutes) and minutes > 0):
-        raise UsageError(f"`--minutes` must be above 0 and finite, but got {minutes}")
-    return minutes
-
-
-def _given(**options: Any) -> dict[str, Any]:
-    """Return the options that were given."""
-    return {name: value for name, value in options.items() if value is not None}

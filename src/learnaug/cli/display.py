@@ -27,7 +27,8 @@ def display() -> Iterator[Callable[[Event], None]]:
     """Yield the `say` that a study tells its events to; threads may call it.
 
     Events: start (total_runs, done_runs, text), run-start, run-step, run-end, run-failed,
-    run-stopped (method, seed, stage, share, score, eta_seconds, error), note (text). Others are left to the final table.
+    run-stopped (method, seed, stage, share, score, eta_seconds, error), note (text).
+    Others are left to the final table.
     """
     console = Console(stderr=True, highlight=False)
     lock = threading.Lock()
