@@ -12,13 +12,13 @@ import importlib
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
+    from learnaug.api import compare as compare
+    from learnaug.api import resume as resume
     from learnaug.data import check as check
     from learnaug.data import load as load
     from learnaug.methods import METHODS as METHODS
     from learnaug.methods import load_augmenter as load_augmenter
     from learnaug.ops import Policy as Policy
-    from learnaug.study import compare as compare
-    from learnaug.study import resume as resume
     from learnaug.study import train as train
 
 __version__ = "0.1.0"
@@ -29,10 +29,10 @@ _HOMES = {
     "METHODS": "learnaug.methods",
     "Policy": "learnaug.ops",
     "check": "learnaug.data",
-    "compare": "learnaug.study",
+    "compare": "learnaug.api",
     "load": "learnaug.data",
     "load_augmenter": "learnaug.methods",
-    "resume": "learnaug.study",
+    "resume": "learnaug.api",
     "train": "learnaug.study",
 }
 

@@ -5,6 +5,7 @@ the softmax belongs to the loss. Normalisation is the work of the training loop.
 """
 
 from learnaug.nets.check import check_model as check_model
+from learnaug.nets.factory import Spec as Spec
 from learnaug.nets.factory import build as build
 from learnaug.nets.factory import default_net as default_net
 from learnaug.nets.factory import kept as kept

@@ -4,11 +4,13 @@ from __future__ import annotations
 
 import shlex
 import sys
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
+import numpy as np
+from numpy.typing import NDArray
 from torch import nn
 
 from learnaug import nets, rundir
@@ -20,7 +22,7 @@ from learnaug.nets import Spec
 from learnaug.ops import TABLE
 from learnaug.seeds import Seeds
 from learnaug.study import budget
-from learnaug.study.plan import FRACTIONS, Job, Plan, require_same
+from learnaug.study.plan import FRACTIONS, Plan, require_same
 from learnaug.study.pool import execute
 from learnaug.study.progress import Progress, Say
 from learnaug.study.samples import write_samples
@@ -189,6 +191,7 @@ def prepare(
     A folder that already holds the same plan is opened as it is; another plan is refused.
     """
     rundir.sweep(folder)
+    counts = np.bincount(data.labels, minlength=len(data.classes)).tolist()
     groups = _checked(folder, data, progress)
     first = split(
         data, Seeds(seed).child("split"), per_class=per_class, fractions=FRACTIONS,
@@ -201,7 +204,7 @@ def prepare(
     recipe = replace(recipe, epochs=epochs or recipe.epochs, batch_size=min(recipe.batch_size, n))
     plan = Plan(
         kind=kind, methods=methods, baseline=baseline, seeds=seeds, confirm_seeds=confirm_seeds,
-        seed=seed, metric=metric_for([int((data.labels == k).sum()) for k in range(len(data.classes))]),
+        seed=seed, metric=metric_for(counts),
         delta=0.01, model=name, recipe=recipe, per_class=per_class,
         repeats=repeats_needed(first) if kind == "compare" else 1,
         precision=choose_precision(where), threads=1, device=str(where),
@@ -213,9 +216,7 @@ def prepare(
         return _known(folder, plan, epochs, minutes, model)
     spec: Spec = name if isinstance(model, str) or model is None else model
     draft = World(folder, plan, data, (first,), spec)
-    nets.check_model(
-        draft.net(Seeds(seed)), data.channels, data.size, len(data.classes), name=name
-    )
+    nets.check_model(draft.net(Seeds(seed)), data.channels, data.size, len(data.classes), name=name)
     if minutes is not None and epochs is None:
         plan = budget.fit(draft, minutes, workers(plan, jobs))
     parameters = sum(p.numel() for p in draft.net(Seeds(seed)).parameters())
@@ -292,7 +293,7 @@ def _require_some(world: World, summary: dict[str, Any]) -> None:
     raise RunError(f"all {runs['failed']} runs failed", where, "mend the cause, then resume")
 
 
-def _checked(folder: Path, data: ImageSet, progress: Progress) -> Any:
+def _checked(folder: Path, data: ImageSet, progress: Progress) -> NDArray[np.int64]:
     """Check the data, write check.json, refuse faults, and return the groups of duplicates."""
     report = check(data)
     rundir.write_json(rundir.check_path(folder), report.to_json())
@@ -307,7 +308,7 @@ def _checked(folder: Path, data: ImageSet, progress: Progress) -> Any:
             where,
             "; ".join(dict.fromkeys(f.mend for f in faults if f.mend)),
         )
-    return report.groups
+    return report.duplicates.groups(len(data))
 
 
 def _names(methods: Sequence[str] | None, baseline: str) -> tuple[str, ...]:
@@ -361,5 +362,3 @@ def _command() -> str:
     """Return the command line to show: the last name of the program, the arguments as given."""
     program = Path(sys.argv[0]).name if sys.argv and sys.argv[0] else "python"
     return shlex.join([program, *sys.argv[1:]])
-
-

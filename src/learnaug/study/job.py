@@ -69,9 +69,7 @@ def run_job(world: World, job: Job, keep: Keep) -> dict[str, Any]:
     return status
 
 
-def _learn_and_train(
-    world: World, job: Job, run: Path, keep: Keep
-) -> tuple[dict[str, Any], float]:
+def _learn_and_train(world: World, job: Job, run: Path, keep: Keep) -> tuple[dict[str, Any], float]:
     plan, pair = world.plan, world.pair(job.seed)
     device = choose_device(plan.device)
     train, valid, test = world.parts(job.seed)
@@ -150,4 +148,3 @@ def _digest(model: nn.Module) -> str:
         digest.update(name.encode())
         digest.update(value.detach().cpu().contiguous().view(-1).view(torch.uint8).numpy())
     return digest.hexdigest()
-

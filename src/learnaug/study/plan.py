@@ -99,7 +99,7 @@ class Plan:
 
     def to_json(self) -> dict[str, Any]:
         """Return the plan as plain JSON data with its hash."""
-        content = json.loads(json.dumps(asdict(self)))
+        content: dict[str, Any] = json.loads(json.dumps(asdict(self)))
         split = {"fractions": FRACTIONS, "per_class": self.per_class, "repeats": self.repeats}
         numbers = {
             "seeds": list(range(self.seeds)),

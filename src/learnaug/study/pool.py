@@ -80,14 +80,18 @@ def _here(world: World, jobs: Iterable[Job], stop: Stop, tell: Tell, every: floa
         for job in jobs:
             if stop():
                 return
-            tell(job, {"start": True})
-            keep = Keep(
-                stop=stop,
-                progress=_stepped(lambda share, job=job: tell(job, {"share": share})),
-                say=lambda text, job=job: tell(job, {"say": text}),
-                every=every,
-            )
-            tell(job, {"end": run_job(world, job, keep)})
+            _run_here(world, job, stop, tell, every)
+
+
+def _run_here(world: World, job: Job, stop: Stop, tell: Tell, every: float) -> None:
+    tell(job, {"start": True})
+    keep = Keep(
+        stop=stop,
+        progress=_stepped(lambda share: tell(job, {"share": share})),
+        say=lambda text: tell(job, {"say": text}),
+        every=every,
+    )
+    tell(job, {"end": run_job(world, job, keep)})
 
 
 def _stepped(tell: Callable[[float], None]) -> Callable[[float], None]:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import numpy as np
+from numpy.typing import NDArray
 
 from learnaug import rundir
 from learnaug.data import make_batch
@@ -39,11 +40,9 @@ def write_samples(world: World) -> None:
     )
 
 
-def _one_of_each_class(labels: np.ndarray) -> np.ndarray:  # type: ignore[type-arg]
+def _one_of_each_class(labels: NDArray[np.int64]) -> NDArray[np.int64]:
     """Return PICTURES positions that show as many classes as fit, classes in order."""
     places = [np.flatnonzero(labels == k) for k in np.unique(labels)]
     turns = max(len(p) for p in places)
     mixed = [p[turn] for turn in range(turns) for p in places if turn < len(p)]
     return np.array(mixed[: min(PICTURES, len(labels))])
-
-

@@ -5,8 +5,10 @@ from __future__ import annotations
 from dataclasses import dataclass
 from functools import partial
 from pathlib import Path
+from typing import Any
 
 import numpy as np
+from numpy.typing import NDArray
 from torch import nn
 
 from learnaug import nets, rundir
@@ -71,7 +73,9 @@ def store_data(out: Path, data: ImageSet) -> None:
     rundir.write_json(rundir.cache_path(out, "names.json"), names)
 
 
-def store_splits(out: Path, plan: Plan, data: ImageSet, groups: object) -> tuple[Split, ...]:
+def store_splits(
+    out: Path, plan: Plan, data: ImageSet, groups: NDArray[np.int64]
+) -> tuple[Split, ...]:
     """Cut the splits of the plan, write each with the sha256 of its parts, and return them."""
     made = []
     for k in range(plan.repeats):
@@ -100,7 +104,9 @@ def open_world(out: Path, model: Spec = None) -> World:
             of the plan.
     """
     plan = Plan.load(out)
-    arrays = {n: rundir.read_map(rundir.cache_path(out, f"{n}.npy")) for n in ARRAYS}
+    arrays: dict[str, Any] = {
+        n: rundir.read_map(rundir.cache_path(out, f"{n}.npy")) for n in ARRAYS
+    }
     names = rundir.read_json(rundir.cache_path(out, "names.json"), limit=1 << 30)
     data = ImageSet(
         name=names["name"], classes=tuple(names["classes"]), ids=tuple(names["ids"]), **arrays

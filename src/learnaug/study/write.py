@@ -9,6 +9,7 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
+from numpy.typing import NDArray
 from PIL import Image
 
 from learnaug import rundir
@@ -99,7 +100,7 @@ def _write(
         progress.note(f"copy {copy + 1} of {copies} is written")
 
 
-def _png(pixels: np.ndarray) -> bytes:  # type: ignore[type-arg]
+def _png(pixels: NDArray[np.uint8]) -> bytes:
     """Return [C, H, W] uint8 as the bytes of a PNG file."""
     file = io.BytesIO()
     layers = pixels[0] if len(pixels) == 1 else np.ascontiguousarray(pixels.transpose(1, 2, 0))

@@ -83,9 +83,7 @@ class Classification:
             group["lr"] = learning_rate(recipe, update, self.updates)
         reseed(seeds.child("dropout", update), self.device)
         self.model.train()
-        with torch.autocast(
-            self.device.type, torch.bfloat16, enabled=self.precision == "bf16"
-        ):
+        with torch.autocast(self.device.type, torch.bfloat16, enabled=self.precision == "bf16"):
             logits = self.model(batch.images)
         loss = soft_cross_entropy(
             logits.float(), batch.targets, batch.weights, recipe.label_smoothing
@@ -95,7 +93,7 @@ class Classification:
         norm = nn.utils.clip_grad_norm_(self.model.parameters(), recipe.clip)
         self._check(loss, norm, update, chosen)
         self.optimiser.step()
-        return float(loss)
+        return float(loss.detach())
 
     def measure(self, update: int) -> dict[str, Any]:
         """Return epoch, learning rate and validation accuracy after this update."""
@@ -133,10 +131,12 @@ class Classification:
         named = self.model.named_parameters()
         bad = [n for n, p in named if p.grad is not None and not p.grad.isfinite().all()]
         ids = ", ".join(self.train.ids[i] for i in chosen[:5])
-        where = [f"loss {float(loss)}, gradient norm {float(norm)}, learning rate "
-                 f"{learning_rate(self.recipe, update, self.updates):.3g}",
-                 f"gradients that are not finite: {', '.join(bad[:5]) or 'none'}",
-                 f"batch of update {update}: {ids}, …"]  # fmt: skip
+        rate = learning_rate(self.recipe, update, self.updates)
+        where = [
+            f"loss {float(loss.detach())}, gradient norm {float(norm)}, learning rate {rate:.3g}",
+            f"gradients that are not finite: {', '.join(bad[:5]) or 'none'}",
+            f"batch of update {update}: {ids}, …",
+        ]
         raise RunError(
             f"training stopped at update {update}: loss or gradient is not finite",
             where,

@@ -27,18 +27,20 @@ def choose_device(name: str) -> torch.device:
         raise UsageError(
             f"device {name!r} is not known", mend="use --device auto, cpu, cuda, cuda:N or mps"
         ) from None
-    usable = {
-        "cpu": lambda: True,
-        "cuda": lambda: torch.cuda.is_available()
-        and (device.index or 0) < torch.cuda.device_count(),
-        "mps": torch.backends.mps.is_available,
-    }
-    if device.type not in usable or not usable[device.type]():
+    if not _usable(device):
         raise UsageError(
             f"device {name!r} was asked for, but PyTorch cannot use it on this machine",
             mend="run again with --device cpu",
         )
     return device
+
+
+def _usable(device: torch.device) -> bool:
+    if device.type == "cuda":
+        return torch.cuda.is_available() and (device.index or 0) < torch.cuda.device_count()
+    if device.type == "mps":
+        return torch.backends.mps.is_available()
+    return device.type == "cpu"
 
 
 def choose_precision(device: torch.device) -> str:

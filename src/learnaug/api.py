@@ -1,0 +1,36 @@
+"""The public functions that end with a report: the study below, the page on top."""
+
+from __future__ import annotations
+
+from functools import wraps
+from pathlib import Path
+from typing import Any
+
+from learnaug import report, study
+from learnaug.nets import Spec
+from learnaug.study import Comparison, Trained
+
+__all__ = ["compare", "resume"]
+
+
+@wraps(study.compare)
+def compare(data: Any, *args: Any, **options: Any) -> Comparison:
+    """Compare augmentations and write report.html; see `learnaug.study.compare`."""
+    found = study.compare(data, *args, **options)
+    report.build(found.out)
+    return found
+
+
+def resume(
+    out: str | Path,
+    *,
+    model: Spec = None,
+    jobs: int | None = None,
+    minutes: float | None = None,
+    say: study.Say | None = None,
+) -> Comparison | Trained:
+    """Go on with a stopped comparison or training; see `learnaug.study.resume`."""
+    found = study.resume(out, model=model, jobs=jobs, minutes=minutes, say=say)
+    if isinstance(found, Comparison):
+        report.build(found.out)
+    return found
