@@ -10,6 +10,7 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
+from learnaug.data.decode import FILE_LIMIT
 from learnaug.data.findings import Finding
 from learnaug.data.tree import Tree, hidden
 from learnaug.errors import printable
@@ -20,7 +21,6 @@ ENTRIES = 1_000_000
 UNPACKED = 50 * 10**9  # bytes of all members together
 RATIO = 100  # unpacked : packed
 SMALL = 2**20  # members below this may be packed tighter
-ONE_FILE = 100 * 2**20
 END = b"PK\x05\x06"  # end of central directory
 END64 = b"PK\x06\x06"
 TAIL = 66_000  # the end record and its longest comment
@@ -54,10 +54,8 @@ def _tree(path: Path, archive: zipfile.ZipFile, members: list[zipfile.ZipInfo]) 
     def read(name: str) -> bytes:
         try:
             with archive.open(name) as member:
-                return member.read(ONE_FILE + 1)  # zipfile stops at the declared size, CRC checked
-        except (zipfile.BadZipFile, NotImplementedError, EOFError, RuntimeError) as error:
-            raise OSError(f"damaged inside the zip ({error})") from error
-        except Exception as error:  # zlib.error, lzma.LZMAError and their like share no base
+                return member.read(FILE_LIMIT + 1)  # zipfile checks the CRC on the way
+        except Exception as error:  # zlib.error, LZMAError, BadZipFile share no base
             raise OSError(f"damaged inside the zip ({error})") from error
 
     seen = [info.filename for info in members if not info.is_dir()]
@@ -65,7 +63,7 @@ def _tree(path: Path, archive: zipfile.ZipFile, members: list[zipfile.ZipInfo]) 
     folders = {name[:at] for name in files for at in _slashes(name)}
     folders |= {m.filename.rstrip("/") for m in members if m.is_dir()}
     folders = {name for name in folders if not any(map(hidden, name.split("/")))}
-    skipped = tuple(printable(name) for name in seen if name not in set(files))
+    skipped = tuple(printable(name) for name in seen if any(map(hidden, name.split("/"))))
     notes = _hidden(skipped) if skipped else ()
     return Tree(path.stem, tuple(sorted(files)), tuple(sorted(folders)), read, notes)
 

@@ -14,9 +14,10 @@ from learnaug.data.decode import BadImageError, Rules, resize, scaled
 from learnaug.data.findings import Finding
 from learnaug.data.gather import group_numbers
 from learnaug.data.imageset import ImageSet
+from learnaug.data.labels import number_labels
 from learnaug.errors import UsageError, nearest, printable
 
-__all__ = ["AXES", "Axes", "from_arrays", "from_npz", "to_pixels"]
+__all__ = ["AXES", "Axes", "from_arrays", "from_npz", "resized", "to_pixels"]
 
 Axes = str | None
 AXES = ("NHW", "NHWC", "NCHW")
@@ -32,7 +33,6 @@ KEYS = {
 }
 NAMES = ("classes", "mapping", "label_names")
 FEW = (1, 2, 3, 4)  # numbers of channels that are taken for channels without being told
-UNPACKED = 50 * 10**9
 
 
 def from_npz(path: Path, rules: Rules, axes: Axes = None) -> Found:
@@ -174,10 +174,16 @@ def to_pixels(
     pixels, notes = _bytes(images, rules, form)
     pixels = pixels[:, None] if order == "NHW" else pixels
     pixels = pixels.transpose(0, 3, 1, 2) if order == "NHWC" else pixels
-    if rules.size is not None and pixels.shape[2:] != (rules.size, rules.size):
-        small = [resize(one.transpose(1, 2, 0), rules.size).transpose(2, 0, 1) for one in pixels]
-        pixels = np.stack(small)
+    if rules.size is not None:
+        pixels = resized(pixels, rules.size)
     return np.array(pixels, np.uint8, order="C"), notes
+
+
+def resized(images: npt.NDArray[np.uint8], size: int) -> npt.NDArray[np.uint8]:
+    """Return uint8 [N, C, H, W] resized to [N, C, size, size] as `decode.resize` does."""
+    if images.shape[2:] == (size, size):
+        return images
+    return np.stack([resize(one.transpose(1, 2, 0), size).transpose(2, 0, 1) for one in images])
 
 
 def _order(shape: tuple[int, ...], axes: Axes, form: str) -> str:
@@ -240,8 +246,6 @@ def _class_names(arrays: Mapping[str, Any]) -> tuple[str, ...] | None:
 def _all_labels(
     pieces: Sequence[_Piece], names: tuple[str, ...] | None, place: str, findings: list[Finding]
 ) -> tuple[npt.NDArray[np.int64] | None, tuple[str, ...]]:
-    from learnaug.data.labels import number_labels
-
     rows = [
         f"{piece.part} row {row}".strip() for piece in pieces for row in range(len(piece.labels))
     ]
@@ -267,7 +271,7 @@ def _all_labels(
 def _scalars(labels: Array) -> list[Any]:
     if labels.ndim == 2 and labels.shape[1] == 1:
         labels = labels[:, 0]
-    return [value for value in labels.tolist()]
+    return list(labels.tolist())
 
 
 def _groups(

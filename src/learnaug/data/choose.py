@@ -2,15 +2,15 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 
 import numpy as np
 
 from learnaug.data.imageset import ImageSet
-from learnaug.errors import DataError, UsageError, nearest
+from learnaug.errors import UsageError, nearest
 
-__all__ = ["Choice", "choice", "select", "unknown"]
+__all__ = ["Choice", "choice", "ordered", "select", "unknown"]
 
 Wish = Mapping[str, Sequence[str]] | Sequence[str] | str | None
 
@@ -56,19 +56,17 @@ def choice(wish: Wish) -> Choice:
     return Choice({old: new for new, old in pairs})
 
 
-def _pairs(wish: Mapping[str, Sequence[str]] | Sequence[str] | str) -> list[tuple[str, str]]:
+def _pairs(wish: Mapping[str, Sequence[str]] | Sequence[str] | str) -> Iterator[tuple[str, str]]:
+    """Yield (new name, old name)."""
     if isinstance(wish, str):
-        rows = [part.partition("=") for part in wish.split(",")]
-        return [
-            (new.strip(), old.strip()) for new, _, olds in rows for old in (olds or new).split("+")
-        ]
-    if isinstance(wish, Mapping):
-        return [
-            (new, old)
-            for new, olds in wish.items()
-            for old in ([olds] if isinstance(olds, str) else olds)
-        ]
-    return [(name, name) for name in wish]
+        for part in wish.split(","):
+            new, _, olds = part.partition("=")
+            yield from ((new.strip(), old.strip()) for old in (olds or new).split("+"))
+    elif isinstance(wish, Mapping):
+        for new, names in wish.items():
+            yield from ((new, old) for old in ([names] if isinstance(names, str) else names))
+    else:
+        yield from ((name, name) for name in wish)
 
 
 def unknown(chosen: Choice, known: Sequence[str]) -> list[str]:
@@ -77,20 +75,26 @@ def unknown(chosen: Choice, known: Sequence[str]) -> list[str]:
     return [f"{name}: {nearest(name, sorted(known))}" for name in wanted]
 
 
-def select(data: ImageSet, chosen: Choice) -> ImageSet:
-    """Return the images of the chosen classes under their new names, classes sorted.
+def ordered(names: Iterable[str]) -> tuple[str, ...]:
+    """Return the distinct names in class order: by number if all are numbers, else by code point.
 
-    Raises:
-        DataError: a class asked for is not in the set.
+    Example:
+        >>> ordered(["10", "9", "9"]), ordered(["s10", "s9"])
+        (('9', '10'), ('s10', 's9'))
     """
+    distinct = sorted(set(names))
+    if all(name.isascii() and name.isdigit() for name in distinct):
+        distinct.sort(key=int)
+    return tuple(distinct)
+
+
+def select(data: ImageSet, chosen: Choice) -> ImageSet:
+    """Return the images of the chosen classes under their new names; every class must be there."""
     if chosen.new is None:
         return data
-    if lacking := unknown(chosen, data.classes):
-        raise DataError("classes asked for are not in the set", lacking, "name classes that are")
-    classes = tuple(sorted(set(chosen.new.values())))
-    number = [classes.index(new) if (new := chosen(name)) else -1 for name in data.classes]
-    labels = np.array(number, np.int64)[data.labels]
-    kept = replace(
-        data.take(np.flatnonzero(labels >= 0)), classes=classes, labels=labels[labels >= 0]
-    )
-    return kept
+    classes = ordered(chosen.new.values())
+    numbers = [-1 if (new := chosen(name)) is None else classes.index(new) for name in data.classes]
+    labels = np.array(numbers, np.int64)[data.labels]
+    kept = np.flatnonzero(labels >= 0)
+    # the old labels would not fit the new names for a moment, so both are replaced at once
+    return replace(data, labels=np.maximum(labels, 0), classes=classes).take(kept)

@@ -21,12 +21,16 @@ from learnaug.errors import UsageError, nearest, printable
 __all__ = [
     "ALLOWED",
     "BACKGROUNDS",
+    "FILE_LIMIT",
+    "MAX_PIXELS",
     "BadImageError",
     "Header",
     "Rules",
     "decode",
     "decode_mask",
+    "from_pil",
     "header",
+    "recognised",
     "resize",
     "scaled",
 ]
@@ -34,6 +38,7 @@ __all__ = [
 Pixels = npt.NDArray[np.uint8]  # [H, W, C]
 
 BACKGROUNDS = {"black": 0, "white": 255}
+MAX_PIXELS = 64_000_000  # of one file
 FILE_LIMIT = 100 * 2**20  # bytes of one file
 ORIENTATION = 0x0112  # EXIF tag
 TURNED = (5, 6, 7, 8)  # orientations that swap height and width
@@ -85,7 +90,7 @@ class Rules:
 
     size: int | None = None
     value_range: tuple[float, float] | None = None
-    max_pixels: int = 64_000_000
+    max_pixels: int = MAX_PIXELS
     background: Literal["black", "white"] = "black"
 
     def __post_init__(self) -> None:
@@ -134,10 +139,13 @@ def header(data: bytes, rules: Rules, name: str = "") -> Header:
     """
     image = _open(data, rules)
     height, width = image.height, image.width
-    if _orientation(image) in TURNED:
-        height, width = width, height
-    channels = 1 if _is_grey(image) else 3
-    return Header(height, width, channels, tuple(_notes(image, name)))
+    try:
+        if _orientation(image) in TURNED:
+            height, width = width, height
+        notes = tuple(_notes(image, name, rules))
+    except Exception as error:  # hostile EXIF or frame tables
+        raise _broken(error) from error
+    return Header(height, width, 1 if _is_grey(image) else 3, notes)
 
 
 def decode(data: bytes, rules: Rules) -> tuple[Pixels, tuple[tuple[str, str], ...]]:
@@ -181,6 +189,29 @@ def decode_mask(data: bytes, rules: Rules) -> Pixels:
     return values
 
 
+def from_pil(image: Image.Image, rules: Rules) -> Pixels:
+    """Return an open Pillow image as uint8 [H, W, 1 or 3], upright, by the rules of `decode`.
+
+    Raises:
+        BadImageError: as `decode`.
+    """
+    try:
+        image.load()
+        return _flatten(_upright(image), rules)[0]
+    except BadImageError:
+        raise
+    except Exception as error:
+        raise _broken(error) from error
+
+
+def recognised(data: bytes) -> bool:
+    """Tell whether the first bytes are those of an accepted format."""
+    try:
+        return bool(_kind(data))
+    except BadImageError:
+        return False
+
+
 def resize(pixels: Pixels, size: int) -> Pixels:
     """Return uint8 [H, W, C] resized to [size, size, C]: Pillow's antialiased bilinear filter.
 
@@ -213,7 +244,7 @@ def _open(data: bytes, rules: Rules) -> Image.Image:
     if not data:
         raise BadImageError("unreadable", "file is empty (0 bytes)")
     if len(data) > FILE_LIMIT:
-        raise BadImageError("file-too-large", f"{len(data) / 2**20:.0f} MB, limit 100 MB")
+        raise BadImageError("file-too-large", "over 100 MB, limit 100 MB")
     kind = _kind(data)
     Image.preinit()
     if kind not in Image.OPEN:
@@ -263,7 +294,7 @@ def _is_grey(image: Image.Image) -> bool:
     return image.mode in GREY
 
 
-def _notes(image: Image.Image, name: str) -> Iterator[tuple[str, str]]:
+def _notes(image: Image.Image, name: str, rules: Rules) -> Iterator[tuple[str, str]]:
     frames = int(getattr(image, "n_frames", 1))
     if frames > 1:
         yield "frames", f"first of {frames} frames"
@@ -273,7 +304,7 @@ def _notes(image: Image.Image, name: str) -> Iterator[tuple[str, str]]:
         yield "icc", "ICC profile"
     if image.mode == "CMYK":
         yield "cmyk", "CMYK"
-    if image.mode in DEEP:
+    if image.mode in DEEP and rules.value_range is None:
         yield "deep", "16 bit"
     if image.mode in ("P", "PA"):
         yield "palette", "palette"

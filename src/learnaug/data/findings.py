@@ -1,4 +1,4 @@
-"""What is wrong with a data set, or worth knowing about it: findings, and the one error they make."""
+"""What is wrong with a data set, or worth knowing: findings, and the one error they make."""
 
 from __future__ import annotations
 
@@ -60,7 +60,8 @@ def as_error(findings: Sequence[Finding], name: str) -> DataError:
     """Return the one error that tells all these findings (at least one) about the set `name`.
 
     Example:
-        >>> print(as_error([Finding("error", "x", "1 file is empty", ("a.png",), "delete it")], "d"))
+        >>> fault = Finding("error", "empty-file", "1 file is empty", ("a.png",), "delete it")
+        >>> print(as_error([fault], "pets"))
         1 file is empty
           a.png
         mend: delete it

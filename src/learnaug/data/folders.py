@@ -9,6 +9,7 @@ from collections.abc import Iterator
 from dataclasses import dataclass, field
 from pathlib import Path
 
+from learnaug.data.decode import FILE_LIMIT
 from learnaug.data.findings import Finding
 from learnaug.data.tree import Tree, hidden
 from learnaug.errors import DataError, nearest, printable
@@ -16,6 +17,8 @@ from learnaug.errors import DataError, nearest, printable
 __all__ = ["missing", "read_regular", "walk"]
 
 TRIES = 3
+Identities = tuple[tuple[int, int], ...]
+
 WOBBLY = (errno.EIO, errno.ESTALE)  # a network drive that drops out for a moment
 TRY_AGAIN = 75
 
@@ -27,7 +30,11 @@ def walk(root: Path, *, follow_links: bool = False) -> Tree:
     back to one of its own parents is an error.
     """
     listing = _Listing(root, root.resolve(), follow_links)
-    _list(listing, "", (_identity(root),))
+    waiting: list[tuple[str, Identities]] = [
+        ("", (_identity(root),))
+    ]  # a stack, not recursion: folders may nest 2000 deep
+    while waiting:
+        waiting += _list(listing, *waiting.pop())
     return Tree(
         name=root.name or str(root),
         files=tuple(sorted(listing.files)),
@@ -37,8 +44,8 @@ def walk(root: Path, *, follow_links: bool = False) -> Tree:
     )
 
 
-def read_regular(path: Path) -> bytes:
-    """Return the bytes of a regular file; an unsteady drive is asked three times.
+def read_regular(path: Path, limit: int = FILE_LIMIT + 1) -> bytes:
+    """Return the bytes of a regular file, at most `limit`; an unsteady drive is asked three times.
 
     Raises:
         OSError: it cannot be read, or it is a pipe, a socket or a device.
@@ -50,7 +57,7 @@ def read_regular(path: Path) -> bytes:
             with os.fdopen(descriptor, "rb") as file:
                 if not stat.S_ISREG(os.fstat(descriptor).st_mode):
                     raise OSError(errno.EINVAL, "not a regular file")
-                return file.read()
+                return file.read(limit)
         except OSError as error:
             if error.errno not in WOBBLY:
                 raise
@@ -67,7 +74,7 @@ def read_regular(path: Path) -> bytes:
 def missing(path: Path, also: tuple[str, ...] = ()) -> Finding:
     """Return the finding for a path that is not there, with the nearest name that is."""
     parent = next(folder for folder in path.absolute().parents if folder.is_dir())
-    names = sorted(name for name in os.listdir(parent) if not hidden(name))[:1000]
+    names = sorted(entry for entry in os.listdir(parent) if not hidden(entry))[:1000]
     wanted = path.absolute().relative_to(parent).parts[0]
     hint = nearest(wanted, [*names, *also])
     if hint.startswith("known: "):
@@ -95,13 +102,17 @@ def _identity(path: Path) -> tuple[int, int]:
     return state.st_dev, state.st_ino
 
 
-def _list(listing: _Listing, below: str, above: tuple[tuple[int, int], ...]) -> None:
-    """Add what lies in the folder `below`; `above` are device and inode of it and its parents."""
+def _list(listing: _Listing, below: str, above: Identities) -> list[tuple[str, Identities]]:
+    """Note what lies in the folder `below` and return the folders in it, to be listed next.
+
+    `above` are device and inode of the folder and of all its parents: what a loop leads back to.
+    """
+    inside: list[tuple[str, Identities]] = []
     try:
         entries = sorted(os.scandir(listing.root / below), key=lambda entry: entry.name)
     except OSError as error:
         listing.forbidden.append(_denied(listing.root / below, below or ".", error))
-        return
+        return inside
     for entry in entries:
         path = f"{below}/{entry.name}" if below else entry.name
         if hidden(entry.name):
@@ -110,14 +121,15 @@ def _list(listing: _Listing, below: str, above: tuple[tuple[int, int], ...]) -> 
             continue
         elif entry.is_dir():
             listing.folders.append(path)
-            _list(listing, path, (*above, _identity(listing.root / path)))
+            inside.append((path, (*above, _identity(listing.root / path))))
         elif entry.is_file():
             listing.files.append(path)
         else:
             listing.irregular.append(f"{path}  {_kind(listing.root / path)}")
+    return inside
 
 
-def _link_is_fine(listing: _Listing, path: str, above: tuple[tuple[int, int], ...]) -> bool:
+def _link_is_fine(listing: _Listing, path: str, above: Identities) -> bool:
     full = listing.root / path
     try:
         identity = _identity(full)

@@ -7,10 +7,12 @@ into one array, in memory or in a memory map; every fault of every file is colle
 from __future__ import annotations
 
 import os
-from collections import Counter, defaultdict
+import warnings
+from collections import defaultdict
 from collections.abc import Callable, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, replace
+from itertools import count
 from pathlib import Path
 from typing import Any, TypeVar
 
@@ -22,6 +24,7 @@ from learnaug.data.findings import Finding
 from learnaug.data.imageset import ImageSet
 from learnaug.data.layout import Item, Plan
 from learnaug.data.remarks import faults, remarks, sizes_differ
+from learnaug.data.store import compact, large, room, settle
 from learnaug.data.tree import Tree
 from learnaug.errors import DataError, printable
 
@@ -72,12 +75,13 @@ def gather(
         *asked,
         *faults(_places(plan, bad), skip_bad),
         *remarks(paths, known, notes),
+        *large(images),
     )
     kept = [i for i in range(len(good)) if i not in late]
     if not kept:
         return None, findings
-    if late:
-        images, masks = images[kept], None if masks is None else masks[kept]
+    images = settle(compact(images, kept), cache)
+    masks = None if masks is None else compact(masks, kept)
     items = [plan.items[good[i]] for i in kept]
     return _assemble(tree.name, items, plan.classes, images, masks, findings)
 
@@ -94,7 +98,8 @@ def group_numbers(names: Sequence[str]) -> npt.NDArray[np.int64]:
 
 
 def _map(work: Callable[[S], T], items: Sequence[S]) -> list[T]:
-    with ThreadPoolExecutor(min(WORKERS, os.cpu_count() or 1)) as pool:
+    with warnings.catch_warnings(), ThreadPoolExecutor(min(WORKERS, os.cpu_count() or 1)) as pool:
+        warnings.filterwarnings("ignore", module="PIL")  # what matters is told as a finding
         return list(pool.map(work, items))
 
 
@@ -129,24 +134,23 @@ def _pixels(
     first = heads[0]
     side = job.rules.size
     height, width = (side, side) if side else (first.height, first.width)
-    images = _room((len(items), channels, height, width), cache)
+    images = room((len(items), channels, height, width), cache)
     masks = np.empty((len(items), height, width), np.uint8) if items[0].mask else None
     notes: Notes = defaultdict(list)
-    done = Counter[str]()
+    done = count(1)
 
     def work(index: int) -> None:
         item = items[index]
         pixels, said = decode(job.tree.read(item.path), job.rules)
-        if pixels.shape[:2] != (height, width):
+        if pixels.shape[:2] != (height, width) or pixels.shape[2] not in (1, channels):
             raise BadImageError("unreadable", f"{_form(pixels)}, but its header says otherwise")
         images[index] = pixels.transpose(2, 0, 1)  # grey is repeated over the channels
         if masks is not None:
             masks[index] = _mask(job, item, heads[index])
         for code, _ in said:
             notes[code].append(printable(item.path))
-        done["images"] += 1
         if job.progress is not None:
-            job.progress(done["images"], len(items))
+            job.progress(next(done), len(items))
 
     results = _map(lambda i: _try(lambda: work(i)), range(len(items)))
     late = {i: error for i, error in enumerate(results) if isinstance(error, BadImageError)}
@@ -163,14 +167,6 @@ def _mask(job: _Job, item: Item, head: Header) -> npt.NDArray[np.uint8]:
 
 def _form(pixels: npt.NDArray[Any]) -> str:
     return f"{pixels.shape[0]}x{pixels.shape[1]}"
-
-
-def _room(shape: tuple[int, ...], cache: Path | None) -> npt.NDArray[np.uint8]:
-    """Return an uninitialised array: in memory, or where `cache` is given in cache/images.npy."""
-    if cache is None:
-        return np.empty(shape, np.uint8)
-    cache.mkdir(parents=True, exist_ok=True)
-    return np.lib.format.open_memmap(cache / "images.npy", mode="w+", dtype=np.uint8, shape=shape)
 
 
 def _assemble(

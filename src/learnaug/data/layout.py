@@ -4,14 +4,15 @@ from __future__ import annotations
 
 import unicodedata
 from collections import defaultdict
-from collections.abc import Callable, Iterable, Iterator, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
 
+from learnaug.data.choose import Choice, ordered, unknown
 from learnaug.data.findings import Finding
 from learnaug.data.tree import Tree, sift
 from learnaug.errors import printable
 
-__all__ = ["PART_NAMES", "Item", "Plan", "compare_parts", "plan"]
+__all__ = ["PART_NAMES", "Item", "Plan", "class_names", "compare_parts", "not_there", "plan"]
 
 PART_NAMES = {
     "train": "train",
@@ -28,8 +29,6 @@ LAYOUT = """put one folder per class into it:
   DATA/dog/2.jpg
   or DATA/train/cat/1.jpg, DATA/test/cat/9.jpg
   or DATA/images/1.png with DATA/masks/1.png"""
-
-Merge = Callable[[str], str | None]  # class folder -> class name, None = left out
 
 
 @dataclass(frozen=True, slots=True)
@@ -60,14 +59,14 @@ class Plan:
     findings: tuple[Finding, ...] = ()
 
 
-def plan(tree: Tree, merge: Merge) -> Plan:
+def plan(tree: Tree, chosen: Choice) -> Plan:
     """Return the plan for a tree of class folders, of parts of class folders, or images/ + masks/.
 
     Args:
         tree: the listing.
-        merge: class folder name to class name, None to leave the folder out.
+        chosen: which class folders to take, and under which name.
     """
-    images, notes = sift(tree.files)
+    images, notes = sift(tree)
     root, notes_root = _unwrap(tree, images)
     findings = [*tree.findings, *notes, *notes_root]
     if not images:
@@ -78,7 +77,7 @@ def plan(tree: Tree, merge: Merge) -> Plan:
     findings += notes_parts
     if all(_is_segmentation(tree, base) for base, _ in parts):
         return _masks(images, parts, findings)
-    return _classes(tree, images, parts, merge, findings)
+    return _classes(tree, images, parts, chosen, findings)
 
 
 def _nothing(tree: Tree) -> Finding:
@@ -128,10 +127,10 @@ def _classes(
     tree: Tree,
     images: Sequence[str],
     parts: Sequence[tuple[str, str]],
-    merge: Merge,
+    chosen: Choice,
     findings: list[Finding],
 ) -> Plan:
-    items, loose, upside = [], [], set()
+    items, loose, upside, folders = [], [], set(), set()
     for base, part in parts:
         for path in _below(images, base):
             folder, _, rest = path[len(base) :].partition("/")
@@ -140,13 +139,17 @@ def _classes(
                 continue
             if rest.split("/")[0].lower() in PART_NAMES and "/" in rest:
                 upside.add(f"{base}{folder}/{rest.split('/')[0]}")
-            name = merge(folder)
+            folders.add(folder)
+            name = chosen(folder)
             if name is not None:
                 items.append(Item(path, printable(name), part))
-    classes = tuple(sorted({item.label for item in items}))
+    classes = ordered(item.label for item in items)
+    if folders and {folder.lower() for folder in folders} <= PART_NAMES.keys():
+        upside |= folders
     findings += _loose(loose) + _upside_down(upside)
-    findings += _empty_folders(tree, images, parts, merge)
-    findings += [*_names(classes), *compare_parts(items)]
+    findings += _empty_folders(tree, images, parts, chosen)
+    findings += [*_unprintable(folders), *not_there(chosen, folders)]
+    findings += [*class_names(classes), *compare_parts(items)]
     return Plan(tuple(items), classes, tuple(findings))
 
 
@@ -172,7 +175,7 @@ def _upside_down(folders: Iterable[str]) -> list[Finding]:
 
 
 def _empty_folders(
-    tree: Tree, images: Sequence[str], parts: Sequence[tuple[str, str]], merge: Merge
+    tree: Tree, images: Sequence[str], parts: Sequence[tuple[str, str]], chosen: Choice
 ) -> list[Finding]:
     empty = []
     for base, _ in parts:
@@ -180,7 +183,7 @@ def _empty_folders(
         for folder in tree.folders:
             name = folder[len(base) :]
             if folder.startswith(base) and name and "/" not in name and name not in full:
-                empty.append(folder) if merge(name) is not None else None
+                empty += [folder] if chosen(name) is not None else []
     if not empty:
         return []
     places = tuple(map(printable, empty))
@@ -188,8 +191,25 @@ def _empty_folders(
     return [Finding("error", "empty-class", what, places, "add images or delete the folder")]
 
 
-def _names(classes: Sequence[str]) -> Iterator[Finding]:
-    """What is wrong with the class names alone."""
+def _unprintable(folders: Iterable[str]) -> list[Finding]:
+    odd = tuple(sorted(printable(folder) for folder in folders if printable(folder) != folder))
+    if not odd:
+        return []
+    what = f"{len(odd)} class names hold signs that cannot be shown: written with \\x"
+    return [Finding("warning", "odd-name", what, odd, "rename the folders")]
+
+
+def not_there(chosen: Choice, known: Iterable[str]) -> list[Finding]:
+    """Return an error that lists the classes which were asked for and are not there."""
+    lacking = tuple(unknown(chosen, sorted(known)))
+    if not lacking:
+        return []
+    what = f"{len(lacking)} classes asked for are not in the set"
+    return [Finding("error", "unknown-class", what, lacking, "name classes that are there")]
+
+
+def class_names(classes: Sequence[str]) -> Iterator[Finding]:
+    """Yield what is wrong with the class names alone: too few, or hard to tell apart."""
     if len(classes) == 1:
         what = "1 class found, 2 needed"
         yield Finding("error", "one-class", what, tuple(classes), "add a folder per class")
@@ -208,7 +228,7 @@ def _composed(name: str) -> str:
 def _twins(code: str, names: tuple[str, ...]) -> Finding:
     if code == "same-name":
         what = f"{len(names)} folders with the same visible name, written with different signs"
-        shown = tuple(f"{name}  {ascii(name)}" for name in names)
+        shown = tuple(f"{name}  {name!a}" for name in names)
         return Finding("error", code, what, shown, "merge them into one folder")
     what = f"class names that differ only by case: {', '.join(names)}"
     return Finding("warning", code, what, names, "rename: macOS and Windows take them for one")
