@@ -18,6 +18,7 @@ from learnaug.nets.table import Row as Row
 __all__ = [
     "NETS",
     "Row",
+    "Spec",
     "build",
     "check_model",
     "default_net",
