@@ -10,6 +10,6 @@ from learnaug.ops.draw import draw as draw
 from learnaug.ops.policy import Element as Element
 from learnaug.ops.policy import Policy as Policy
 from learnaug.ops.policy import Stage as Stage
-from learnaug.ops.table import TABLE as TABLE
 from learnaug.ops.restrict import restrict as restrict
+from learnaug.ops.table import TABLE as TABLE
 from learnaug.ops.table import Op as Op

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Any, Protocol
 
@@ -44,14 +45,19 @@ _MIXUP, _CUTMIX = op_numbers("mixup", "cutmix")
 class _Slot:
     """The drawn numbers of some pictures in one slot; fields as in Drawn, without the axis S."""
 
+    size: tuple[int, int]
     rows: NDArray[np.int64]
     ops: NDArray[np.int16]
     value: NDArray[np.float32]
     extra: NDArray[np.float32]
     fill: NDArray[np.int16]
     interpolation: NDArray[np.int8]
+    partner: NDArray[np.int64]
     mix: NDArray[np.float32]
-    size: tuple[int, int]
+
+
+_FIELDS = ("ops", "value", "extra", "fill", "interpolation", "partner", "mix")
+_Run = Callable[[int, _Slot], Tensor]
 
 
 def apply(images: Tensor, drawn: Drawn, backend: Backend = primitives) -> Tensor:
@@ -89,9 +95,7 @@ def apply(images: Tensor, drawn: Drawn, backend: Backend = primitives) -> Tensor
             if kind == 0:
                 continue
             out = before.clone() if out is before and len(rows) < len(out) else out
-            part = _part(drawn, slot, rows)
-            changed = _RUN[kind](before, part, drawn.partner[rows, slot], backend)
-            out = _put(out, rows, changed)
+            out = _put(out, rows, _RUN[_KINDS[kind]](before, _part(drawn, slot, rows), backend))
     return out
 
 
@@ -164,17 +168,20 @@ def _groups(keys: NDArray[Any]) -> list[tuple[int, NDArray[np.int64]]]:
 
 
 def _part(drawn: Drawn, slot: int, rows: NDArray[np.int64]) -> _Slot:
-    fields = ("ops", "value", "extra", "fill", "interpolation", "mix")
-    return _Slot(rows, *(getattr(drawn, name)[rows, slot] for name in fields), drawn.size)
+    return _Slot(drawn.size, rows, *(getattr(drawn, name)[rows, slot] for name in _FIELDS))
 
 
 def _sub(part: _Slot, rows: NDArray[np.int64]) -> _Slot:
-    fields = ("rows", "ops", "value", "extra", "fill", "interpolation", "mix")
-    return _Slot(*(getattr(part, name)[rows] for name in fields), part.size)
+    return _Slot(part.size, part.rows[rows], *(getattr(part, name)[rows] for name in _FIELDS))
 
 
 def _take(images: Tensor, rows: NDArray[np.int64]) -> Tensor:
     return images.index_select(0, torch.from_numpy(rows).to(images.device))
+
+
+def _some(images: Tensor, rows: NDArray[np.int64]) -> Tensor:
+    """Return these pictures, in increasing order; no copy where they are all of them."""
+    return images if len(rows) == len(images) else _take(images, rows)
 
 
 def _put(images: Tensor, rows: NDArray[np.int64], changed: Tensor) -> Tensor:
@@ -188,39 +195,43 @@ def _matrix(part: _Slot, *, whole_pixels: bool) -> NDArray[np.float64]:
     return matrices(part.ops, part.value, part.extra, part.size, whole_pixels=whole_pixels)
 
 
-def _warp(images: Tensor, part: _Slot, partner: NDArray[np.int64], backend: Backend) -> Tensor:
-    out = _take(images, part.rows)
-    for kind, rows in _groups(part.interpolation):
-        some = _sub(part, rows)
-        matrix = _matrix(some, whole_pixels=kind == _NEAREST)
-        fill = some.fill.astype(np.int64)
-        moved = backend.warp(_take(images, some.rows), matrix, fill, INTERPOLATIONS[kind])
-        out = _put(out, rows, moved)
+def _each(images: Tensor, part: _Slot, keys: NDArray[Any], run: _Run) -> Tensor:
+    """Run the pictures of each key by themselves and put the results together in order."""
+    groups = _groups(keys)
+    if len(groups) == 1:
+        return run(groups[0][0], part)
+    out = images.new_empty((len(part.rows), *images.shape[1:]))
+    for key, rows in groups:
+        out = _put(out, rows, run(key, _sub(part, rows)))
     return out
 
 
-def _lookup(images: Tensor, part: _Slot, partner: NDArray[np.int64], backend: Backend) -> Tensor:
-    some = _take(images, part.rows)
+def _warp(images: Tensor, part: _Slot, backend: Backend) -> Tensor:
+    def run(kind: int, some: _Slot) -> Tensor:
+        matrix = _matrix(some, whole_pixels=kind == _NEAREST)
+        fill = some.fill.astype(np.int64)
+        return backend.warp(_some(images, some.rows), matrix, fill, INTERPOLATIONS[kind])
+
+    return _each(images, part, part.interpolation, run)
+
+
+def _lookup(images: Tensor, part: _Slot, backend: Backend) -> Tensor:
+    some = _some(images, part.rows)
     return backend.lookup(some, lower.tables(some, part.ops, part.value))
 
 
-def _blend(images: Tensor, part: _Slot, partner: NDArray[np.int64], backend: Backend) -> Tensor:
-    out = _take(images, part.rows)
-    for number, rows in _groups(part.ops):
-        some = _sub(part, rows)
-        own = _take(images, some.rows)
-        other = _take(images, partner[rows]) if number in (_MIXUP, _CUTMIX) else own
-        out = _put(out, rows, backend.blend(*lower.degenerates(own, other, number, some)))
-    return out
+def _blend(images: Tensor, part: _Slot, backend: Backend) -> Tensor:
+    def run(number: int, some: _Slot) -> Tensor:
+        own = _some(images, some.rows)
+        other = _take(images, some.partner) if number in (_MIXUP, _CUTMIX) else own
+        return backend.blend(*lower.degenerates(own, other, number, some))
+
+    return _each(images, part, part.ops, run)
 
 
-def _convolve(images: Tensor, part: _Slot, partner: NDArray[np.int64], backend: Backend) -> Tensor:
+def _convolve(images: Tensor, part: _Slot, backend: Backend) -> Tensor:
     kernel = torch.from_numpy(lower.blur_kernels(part.value)).to(images.device)
-    return backend.convolve(_take(images, part.rows), kernel)
+    return backend.convolve(_some(images, part.rows), kernel)
 
 
-_RUN = {
-    kind: run
-    for kind, run in enumerate((None, _warp, _lookup, _blend, _convolve))
-    if run is not None
-}
+_RUN = dict(zip(_KINDS[1:], (_warp, _lookup, _blend, _convolve), strict=True))

@@ -1,4 +1,4 @@
-"""Draw a policy's random numbers for a batch: on the host, vectorised, the same for every device."""
+"""Draw a policy's random numbers for a batch: on the host, the same for every device."""
 
 from __future__ import annotations
 
@@ -134,9 +134,12 @@ def _rows(
 def _choose(
     stage: CompiledStage, uniform: NDArray[np.float32], rows: NDArray[np.int64] | None
 ) -> NDArray[np.int64]:
+    at: NDArray[np.int64]
     if rows is None:
-        return np.searchsorted(stage.cumulative[0], uniform, side="right")
-    return (stage.cumulative[rows] <= uniform[:, None]).sum(axis=1)
+        at = np.searchsorted(stage.cumulative[0], uniform, side="right")
+        return at
+    at = np.count_nonzero(stage.cumulative[rows] <= uniform[:, None], axis=1)
+    return at
 
 
 def _fill_slots(

@@ -144,7 +144,7 @@ def _pad_crop(v: Floats, extra: NDArray[np.float32], size: Size) -> Floats:
 
 
 def _resized_crop(v: Floats, extra: NDArray[np.float32], size: Size) -> Floats:
-    """Crop area v, aspect log-uniform in 3/4 to 4/3; a side that is too long is cut to the whole."""
+    """Crop area v, aspect log-uniform in 3/4 to 4/3; a side longer than the picture is cut."""
     H, W = size
     aspect = (4 / 3) ** (2 * extra[:, 2].astype(np.float64) - 1)
     wide = np.minimum(np.sqrt(v * H * W * aspect), W)

@@ -69,14 +69,8 @@ def tables(images: Tensor, ops: NDArray[np.int16], value: Floats) -> Tensor:
     return out
 
 
-def _blended(low: NDArray[Any], value: Floats) -> NDArray[np.uint8]:
-    """Return the table of blend(low, grey, value), float32 and cut off, as Pillow's C code."""
-    mixed = low + value[:, None] * (_GREYS.astype(np.float32) - low)
-    return np.clip(mixed, 0, 255).astype(np.uint8)
-
-
 def _brightness(value: Floats) -> NDArray[np.uint8]:
-    return _blended(np.float32(0), value)
+    return np.clip(value[:, None] * _GREYS.astype(np.float32), 0, 255).astype(np.uint8)
 
 
 def _posterize(value: Floats) -> NDArray[np.uint8]:

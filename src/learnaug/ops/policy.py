@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from dataclasses import dataclass, field
 from functools import cached_property
 from pathlib import Path
@@ -20,7 +20,6 @@ __all__ = ["MAX_BRANCHES", "MAX_ELEMENTS", "MAX_STAGES", "Element", "Policy", "S
 MAX_BRANCHES = 2_000  # in one policy; 36·36 pairs fit
 MAX_ELEMENTS = 16  # in one branch
 MAX_STAGES = 64
-Number = float | int
 
 
 @dataclass(frozen=True, slots=True)
@@ -122,7 +121,8 @@ class Policy:
     @property
     def does_nothing(self) -> bool:
         """Whether no picture can ever change."""
-        return not any(_live(*branch) for stage in self.stages for branch in _reachable(stage))
+        branches = [branch for stage in self.stages for branch in _reachable(stage)]
+        return not any(_live(element) for branch in branches for element in branch)
 
     @property
     def mixes(self) -> bool:
@@ -182,7 +182,7 @@ def _finite(value: object) -> bool:
     return isinstance(value, float | int) and not isinstance(value, bool) and math.isfinite(value)
 
 
-def _element_faults(element: Element) -> Iterator[str]:
+def _element_faults(element: Any) -> Iterator[str]:
     op = TABLE.get(element.op) if isinstance(element.op, str) else None
     if op is None:
         yield f"op: unknown operation {element.op!r}: {nearest(str(element.op), NAMES)}"
@@ -202,7 +202,7 @@ def _element_faults(element: Element) -> Iterator[str]:
         yield f"interpolation: unknown {kind!r}: {nearest(str(kind), INTERPOLATIONS)}"
 
 
-def _magnitude_faults(element: Element) -> Iterator[str]:
+def _magnitude_faults(element: Any) -> Iterator[str]:
     op = TABLE[element.op]
     if element.values and (element.low is not None or element.high is not None):
         yield f"values: give values or low and high, not both ({op.name})"
@@ -219,11 +219,11 @@ def _magnitude_faults(element: Element) -> Iterator[str]:
                 f"but got {value!r}"
             )
     ends = (element.low, element.high)
-    if _finite(ends[0]) and _finite(ends[1]) and ends[0] > ends[1]:  # type: ignore[operator]
+    if _finite(ends[0]) and _finite(ends[1]) and ends[0] > ends[1]:
         yield f"high: `low <= high` must hold, but got {ends} ({op.name})"
 
 
-def _stage_faults(stage: Stage) -> Iterator[str]:
+def _stage_faults(stage: Any) -> Iterator[str]:
     count = len(stage.branches)
     if count == 0:
         yield "branches: at least one is needed (the empty branch leaves a picture as it is)"
@@ -254,7 +254,7 @@ def _weight_faults(rows: tuple[tuple[float, ...], ...], count: int) -> Iterator[
             yield f"{place}: at least one weight must be above 0"
 
 
-def _policy_faults(policy: Policy) -> Iterator[str]:
+def _policy_faults(policy: Any) -> Iterator[str]:
     if len(policy.stages) > MAX_STAGES:
         yield f"stages: at most {MAX_STAGES}, but got {len(policy.stages)}"
     branches = sum(len(stage.branches) for stage in policy.stages)
@@ -281,10 +281,7 @@ def _reachable(stage: Stage) -> Iterator[tuple[Element, ...]]:
             yield branch
 
 
-def _live(*elements: Element) -> bool:
-    alive: Callable[[Element], bool] = lambda e: (  # noqa: E731
-        e.p > 0
-        and e.op != "identity"
-        and (TABLE[e.op].plain or any(m != TABLE[e.op].identity for m in e.magnitudes))
-    )
-    return any(alive(element) for element in elements)
+def _live(element: Element) -> bool:
+    op = TABLE[element.op]
+    moves = op.plain or any(value != op.identity for value in element.magnitudes)
+    return element.p > 0 and op.name != "identity" and moves

@@ -14,6 +14,7 @@ from typing import Any, TypeVar
 
 from learnaug.errors import ConfigError, nearest
 from learnaug.ops.policy import Element, Policy, Stage
+from learnaug.rundir import read_json, write_json
 
 __all__ = ["FORMAT", "VERSION", "from_json", "load", "save", "to_json"]
 
@@ -56,8 +57,6 @@ def from_json(value: object) -> Policy:
 
 def save(policy: Policy, path: Path) -> None:
     """Write the policy file, atomically."""
-    from learnaug.rundir import write_json
-
     write_json(path, to_json(policy))
 
 
@@ -67,8 +66,6 @@ def load(path: Path) -> Policy:
     Raises:
         ConfigError: not a policy file, or faults in it.
     """
-    from learnaug.rundir import read_json
-
     _refuse_programs(path)
     return from_json(read_json(path))
 

@@ -75,13 +75,14 @@ def _smooth(flat: Tensor, x: Tensor, y: Tensor, size: tuple[int, int], kind: str
     wx = _weights((x - (x0 << SMOOTH_BITS)).float() * scale, kind)
     wy = _weights((y - (y0 << SMOOTH_BITS)).float() * scale, kind)
     first = 1 - len(wx) // 2
-    total = torch.zeros(flat.shape, dtype=torch.float32, device=flat.device)
+    values = flat.float()
+    total = torch.zeros_like(values)
     for j, vertical in enumerate(wy):
         row = (y0 + (first + j)).clamp_(0, H - 1) * W
         for i, horizontal in enumerate(wx):
             at = row + (x0 + (first + i)).clamp_(0, W - 1)
-            near = flat.gather(2, at.unsqueeze(1).expand(B, C, at.shape[1]))
-            total += (vertical * horizontal).unsqueeze(1) * near
+            near = values.gather(2, at.unsqueeze(1).expand(B, C, at.shape[1]))
+            total.addcmul_(near, (vertical * horizontal).unsqueeze(1))
     return total.add_(0.5).clamp_(0, 255).to(flat.dtype)
 
 

@@ -21,16 +21,21 @@ def restrict(policy: Policy, names: Sequence[str]) -> Policy:
 
     Example:
         >>> from learnaug.ops import spaces
-        >>> len(restrict(spaces.trivialaugment(), ["rotate", "invert", "shear_x"]).stages[0].branches)
+        >>> small = restrict(spaces.trivialaugment(), ["rotate", "invert", "shear_x"])
+        >>> len(small.stages[0].branches)
         2
     """
     allowed = set(names)
-    return replace(
-        policy, stages=tuple(_only(stage, allowed, policy.name) for stage in policy.stages)
-    )
+    stages: list[Stage] = []
+    before: list[int] = []  # branches of the stage before that stay
+    for stage in policy.stages:
+        kept = _kept(stage, allowed, policy.name)
+        stages.append(_only(stage, kept, before))
+        before = kept
+    return replace(policy, stages=tuple(stages))
 
 
-def _only(stage: Stage, allowed: set[str], name: str) -> Stage:
+def _kept(stage: Stage, allowed: set[str], name: str) -> list[int]:
     kept = [i for i, branch in enumerate(stage.branches) if all(e.op in allowed for e in branch)]
     if not kept:
         used = sorted({e.op for branch in stage.branches for e in branch})
@@ -39,6 +44,12 @@ def _only(stage: Stage, allowed: set[str], name: str) -> Stage:
             [f"{op!r}: {nearest(op, used)}" for op in sorted(allowed)],
             "name operations of its own: " + ", ".join(used),
         )
+    return kept
+
+
+def _only(stage: Stage, kept: list[int], before: list[int]) -> Stage:
     rows = tuple(tuple(row[i] for i in kept) for row in stage.rows)
+    if stage.given == "previous":
+        rows = tuple(rows[i] for i in before)
     branches = tuple(stage.branches[i] for i in kept)
     return replace(stage, branches=branches, weights=rows if stage.given else rows[0])

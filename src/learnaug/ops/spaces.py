@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import numpy as np
+from numpy.typing import NDArray
 
 from learnaug.errors import UsageError, nearest
 from learnaug.ops.autoaugment import SUBPOLICIES
@@ -28,7 +29,7 @@ _PLAIN = ("autocontrast", "equalize", "invert")
 
 
 def flip_crop(pad: float = 0.125) -> Policy:
-    """Mirror half of the pictures; pad by `pad` of the side (4 px of 32) and crop. He et al. 2016."""
+    """Mirror half of the pictures; pad (4 px of 32) and crop all. He et al. 2016."""
     flip, crop = Element("hflip", p=0.5), Element("pad_crop", pad)
     return Policy((_one(flip), _one(crop)), "flip-crop")
 
@@ -141,11 +142,11 @@ def _one(element: Element) -> Stage:
     return Stage(((element,),))
 
 
-def _floats(numbers: np.ndarray) -> tuple[float, ...]:
+def _floats(numbers: NDArray[np.float64]) -> tuple[float, ...]:
     return tuple(float(number) for number in numbers)
 
 
-def _listed(name: str, numbers: np.ndarray) -> Element:
+def _listed(name: str, numbers: NDArray[np.float64]) -> Element:
     return Element(name, values=_floats(numbers), sign=True)
 
 

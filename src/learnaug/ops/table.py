@@ -92,7 +92,7 @@ _ROWS = (
     Op("resized_crop", "warp", "fraction of the area", 0.05, 1, None, False,
        "crop that share of the area, aspect 3/4 to 4/3, and resize it back",
        "Szegedy et al. 2015", interpolation="bilinear"),
-    Op("zoom", "warp", "factor", 0.5, 2, 1, True,
+    Op("zoom", "warp", "factor", 0.5, 2, 1, False,
        "scale about the centre; above 1 comes nearer", "Perez & Wang 2017",
        interpolation="bilinear"),
     # The paper does not define "distort"; ours is the smooth global part of what a hand does.
