@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import csv
 import json
+import zipfile
 from types import SimpleNamespace
 from typing import Any
 
@@ -241,3 +243,29 @@ def test_changed_or_missing_images_of_a_stored_split_are_refused():
     with pytest.raises(DataError, match="changed after it was written") as caught:
         Split.from_json(stored, data.ids)
     assert len(caught.value.where) == 2
+
+
+# ---------------------------------------------------------------- real groups
+
+
+@pytest.mark.parametrize("per_class", [None, 10])
+def test_look_alike_tiles_stay_in_one_part(shared_data, per_class):
+    with zipfile.ZipFile(shared_data / "magnetic_tile" / "magnetic_tile.zip") as pack:
+        rows = pack.read("groups.tsv").decode().splitlines()
+    table = list(csv.DictReader(rows, delimiter="\t"))
+    kinds = sorted({row["class"] for row in table})
+    names = sorted({row["group"] for row in table})
+    data = make(
+        [kinds.index(row["class"]) for row in table],
+        [names.index(row["group"]) for row in table],
+        ids=[row["file"] for row in table],
+    )
+    got = split(data, Seeds(0), per_class=per_class)
+    owners = [set(data.groups[getattr(got, name)].tolist()) for name in PARTS]
+    assert sum(map(len, owners)) == len(names)
+    assert len(got.train) + len(got.valid) + len(got.test) == len(table)
+    if per_class:
+        assert all(8 <= n <= 10 for n in counts(data, got.train))
+    else:
+        share = np.array(counts(data, got.test)) / np.bincount(data.labels)
+        assert ((share > 0.1) & (share < 0.2)).all()
