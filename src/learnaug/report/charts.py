@@ -61,9 +61,9 @@ def forest(facts: Facts) -> Chart | None:
         return None
     delta = delta_points(facts)
     caption = (
-        f"An interval to the right of zero speaks for the method named first, one to the left "
-        f"against it; inside the shaded band (±{delta:.1f} points) the difference is too small "
-        f"to matter. Thick lines: 95 % intervals."
+        f"An interval right of zero speaks for {figures.short(facts.candidate)}, one left of it "
+        f"against; inside the shaded band (±{delta:.1f} points) the difference is too small to "
+        f"matter. Lines: 95 % intervals over runs, and over images like those of the test part."
     )
     return Chart("", figures.forest(rows, delta, "Difference with its 95 % intervals"), caption)
 
@@ -73,11 +73,11 @@ def _forest_rows(facts: Facts, verdict: Json) -> list[Row]:
     if difference is None:
         return []
     kind = "candidate" if verdict is facts.verdict else "trivialaugment"
-    against = figures.short(str(verdict.get("baseline")), 14)
+    against = figures.short(str(verdict.get("baseline")), 18)
     named = (("interval", "runs"), ("image_interval", "images"))
     found = [(_interval(verdict.get(field)), word) for field, word in named]
     return [
-        Row(f"vs {against}: {word}", (), 100 * difference, ends, kind)
+        Row(f"vs {against}, {word}", (), 100 * difference, ends, kind)
         for ends, word in found
         if ends or word == "runs"
     ]
@@ -98,7 +98,8 @@ STAGES = {
     "screen": (
         "Screen stage: validation part",
         "Each dot is one training; the large mark is the mean and the line its 95 % interval "
-        "({n}). This stage only chooses the candidate; nothing is claimed from it.",
+        "({n}); an arrow head says that it goes on. This stage only chooses the candidate; "
+        "nothing is claimed from it.",
     ),
     "confirm": (
         "Confirm stage: test part",
@@ -122,10 +123,10 @@ def _accuracy_row(facts: Facts, arm: Arm) -> Row:
     dots = tuple(100 * score for score in arm.scores)
     mean = None if arm.mean is None else 100 * arm.mean
     notes = ["no score" if mean is None else f"{mean:.1f}"]
-    notes += [f"✕ {arm.failed} failed"] if arm.failed else []
+    notes += [f"{arm.failed} failed"] if arm.failed else []
     notes += [f"{arm.missing} missing"] if arm.missing else []
     interval = _percent(interval_of_mean(arm.scores))
-    return Row(arm.method, dots, mean, interval, role(facts, arm.method), "  ".join(notes))
+    return Row(arm.method, dots, mean, interval, role(facts, arm.method), " · ".join(notes))
 
 
 def _runs_each(table: Sequence[Arm]) -> str:
@@ -134,7 +135,8 @@ def _runs_each(table: Sequence[Arm]) -> str:
 
 
 def _metric(facts: Facts) -> str:
-    return str(facts.summary.get("metric") or facts.plan.get("metric") or "accuracy")
+    found = facts.summary.get("metric") or facts.plan.get("metric") or "accuracy"
+    return str(found).replace("_", " ")
 
 
 def _pairs(facts: Facts, verdict: Json) -> Chart | None:
@@ -175,7 +177,7 @@ def _cost(facts: Facts, table: Sequence[Arm]) -> Chart | None:
         for arm in timed
         for kind in [role(facts, arm.method)]
     ]
-    heading = "Gain against cost"
+    heading = "Gain over the baseline, screen stage"
     svg = figures.cost(points, f"points over {figures.short(facts.baseline)}", heading)
     caption = (
         "Higher is a larger gain over the baseline on the validation part (screen stage, "
@@ -203,7 +205,7 @@ def _classes(facts: Facts) -> Chart | None:
 
 def _class_row(one: ClassEffect) -> Row:
     note = f"n = {one.n}" if one.n else ""
-    kind = "candidate" if one.difference >= 0 else "trivialaugment"
+    kind = "candidate" if one.difference >= 0 else "baseline"
     return Row(one.name, (), 100 * one.difference, _percent(one.interval), kind, note)
 
 
@@ -232,7 +234,7 @@ def _curves(facts: Facts, key: str) -> Chart | None:
         lines += [line] if line else []
     if not lines:
         return None
-    svg = figures.curves(lines, heading, f"{heading} by epoch")
+    svg = figures.curves(lines, heading.lower(), f"{heading} by epoch")
     band = " Middle line: mean; band: lowest to highest seed; thin grey lines: other methods."
     return Chart(heading, svg, caption + band)
 

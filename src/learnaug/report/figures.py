@@ -25,7 +25,7 @@ from learnaug.errors import printable
 
 __all__ = ["Curve", "Interval", "Row", "accuracy", "cost", "curves", "effects", "forest", "short"]
 
-WIDTH = 480  # user units of every figure: it stays readable when a phone shows it at 360 px
+WIDTH = 440  # user units of every figure: still readable where a phone shows it at 360 px
 LINE = 24  # height of one row
 MAX_LABEL = 22
 
@@ -64,8 +64,9 @@ STYLE: dict[str, Any] = {
     "xtick.color": GRID,
     "ytick.color": GRID,
     "xtick.labelcolor": MUTED,
-    "ytick.labelcolor": INK,
+    "ytick.labelcolor": MUTED,
     "ytick.major.size": 0,
+    "ytick.major.pad": 8,
     "xtick.major.size": 3,
     "path.simplify": True,
 }
@@ -110,9 +111,9 @@ def accuracy(rows: Sequence[Row], label: str, title: str) -> str:
     """Draw one row per method: a dot for each seed, the mean and its interval."""
     with _style(title):
         figure, axes = _row_axes(rows, label)
+        _limits(axes, rows)
         for y, row in enumerate(rows):
             _draw_row(axes, y, row)
-        _limits(axes, rows, bounds=(0.0, 100.0))
         return _svg(figure, title)
 
 
@@ -125,9 +126,9 @@ def effects(rows: Sequence[Row], label: str, title: str, delta: float | None = N
     with _style(title):
         figure, axes = _row_axes(rows, label)
         _zero(axes, delta)
+        _limits(axes, rows, around=delta or 0.0)
         for y, row in enumerate(rows):
             _draw_row(axes, y, row)
-        _limits(axes, rows, around=delta or 0.0)
         return _svg(figure, title)
 
 
@@ -196,9 +197,10 @@ def _axes(height: float) -> tuple[Figure, Any]:
 
 
 def _row_axes(rows: Sequence[Row], label: str) -> tuple[Figure, Any]:
-    figure, axes = _axes(56 + LINE * max(len(rows), 1))
+    figure, axes = _axes(52 + LINE * max(len(rows), 1))
     axes.set_yticks(range(len(rows)))
-    axes.set_yticklabels([short(row.name) for row in rows], parse_math=False)
+    names = [short(row.name, MAX_LABEL + 6) for row in rows]
+    axes.set_yticklabels(names, parse_math=False, color=INK)
     axes.set_ylim(len(rows) - 0.4, -0.6)
     axes.set_xlabel(label)
     axes.grid(visible=True, axis="x")
@@ -211,11 +213,23 @@ def _draw_row(axes: Any, y: int, row: Row) -> None:
     if row.dots:
         axes.plot(row.dots, y + spread, "o", color=colour, ms=4.5, alpha=0.5, mew=0, clip_on=False)
     if row.interval:
-        axes.plot(row.interval, [y, y], "-", color=colour, linewidth=2.2, solid_capstyle="butt")
+        _draw_interval(axes, y, row.interval, colour)
     if row.mean is not None:
         axes.plot([row.mean], [y], marker, color=colour, ms=8, clip_on=False)
     if row.note:
-        axes.text(1.015, y, row.note, transform=axes.get_yaxis_transform(), va="center", color=INK)
+        place = {"transform": axes.get_yaxis_transform(), "va": "center_baseline"}
+        axes.text(1.03, y, row.note, color=INK, **place)
+
+
+def _draw_interval(axes: Any, y: int, interval: Interval, colour: str) -> None:
+    """Draw a line, with an arrow head at an end that lies outside the axes."""
+    low, high = axes.get_xlim()
+    ends = [max(interval[0], low), min(interval[1], high)]
+    axes.plot(ends, [y, y], "-", color=colour, linewidth=2.2, solid_capstyle="butt")
+    if interval[0] < low:
+        axes.plot([low], [y], "<", color=colour, ms=6, clip_on=False)
+    if interval[1] > high:
+        axes.plot([high], [y], ">", color=colour, ms=6, clip_on=False)
 
 
 def _zero(axes: Any, delta: float | None) -> None:
@@ -224,20 +238,23 @@ def _zero(axes: Any, delta: float | None) -> None:
     axes.axvline(0, color=MUTED, linewidth=1.2, zorder=1)
 
 
-def _limits(
-    axes: Any, rows: Sequence[Row], *, bounds: Interval | None = None, around: float | None = None
-) -> None:
-    """Set x so that every dot and interval fits; with `around`, zero and the band fit as well."""
-    ends = [x for row in rows for x in (*row.dots, *(row.interval or ()))]
-    ends += [row.mean for row in rows if row.mean is not None]
-    if around is not None:
-        ends += [-1.3 * around, 1.3 * around]
-    low, high = (min(ends), max(ends)) if ends else (0.0, 100.0)
-    margin = max(0.06 * (high - low), 0.3)
-    low, high = low - margin, high + margin
-    if bounds:
-        low, high = max(low, bounds[0] - 1), min(high, bounds[1] + 1)
-    axes.set_xlim(low, high)
+def _limits(axes: Any, rows: Sequence[Row], *, around: float | None = None) -> None:
+    """Set x so that every dot fits, and every interval that is not far wider than all dots.
+
+    With `around`, zero and the band fit as well. Without the cap one method with two runs, whose
+    t interval is 13 times its spread, would press all others into a corner.
+    """
+    marks = [x for row in rows for x in row.dots]
+    marks += [row.mean for row in rows if row.mean is not None]
+    marks += [] if around is None else [-1.3 * around, 1.3 * around]
+    low, high = (min(marks), max(marks)) if marks else (0.0, 100.0)
+    most = max(0.8 * (high - low), 2.0 if around is None else 15.0)
+    ends = [x for row in rows for x in row.interval or ()]
+    left = max(min([low, *ends]), low - most)
+    right = min(max([high, *ends]), high + most)
+    margin = max(0.05 * (right - left), 0.3)
+    end = right + margin
+    axes.set_xlim(left - margin, end if around is not None else min(end, 100.6))
 
 
 def _room(axes: Any, xs: Sequence[float], ys: Sequence[float]) -> None:
@@ -274,7 +291,7 @@ def _side_labels(axes: Any, points: Sequence[tuple[str, str, float, float]]) -> 
             color=MUTED if kind == "other" else COLOUR[kind],
             fontsize=12,
             parse_math=False,
-            arrowprops={"arrowstyle": "-", "color": GRID, "linewidth": 0.8, "shrinkB": 4},
+            arrowprops={"arrowstyle": "-", "color": COLOUR["other"], "linewidth": 0.7, "shrinkB": 4},
         )
 
 

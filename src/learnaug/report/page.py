@@ -18,6 +18,7 @@ from learnaug.report.collect import Facts, Json, collect, mapping, names, number
 
 __all__ = ["build", "render"]
 
+ORIGINAL = "original"
 MAX_TEXT = 6_000  # letters of one name or message on the page
 BADGE = {
     "helps": "helps",
@@ -130,6 +131,8 @@ def _content(facts: Facts) -> Json:
         "kinds": _kinds(facts),
         "arms": table,
         "gain": _gains(facts, table),
+        "costs": _costs(facts, table),
+        "parts": {"valid": "validation"},
         "pairs": tables.pairs(facts, facts.candidate, facts.baseline),
         "class_effects": tables.class_effects(facts),
         "sheets": _sheets(facts),
@@ -195,8 +198,29 @@ def _gains(facts: Facts, table: list[tables.Arm]) -> dict[tuple[str, str], float
     return gains
 
 
-def _sheets(facts: Facts) -> list[tuple[str, pictures.Sheet]]:
-    return list(pictures.sheets(facts.samples).items())
+def _costs(facts: Facts, table: list[tables.Arm]) -> list[Json]:
+    """Return the cost of each screened method, cheapest first, and what one point more costs."""
+    screen = [arm for arm in table if arm.stage == "screen" and arm.seconds is not None]
+    base = next((arm.seconds for arm in screen if arm.method == facts.baseline), None)
+    gains = _gains(facts, table)
+    rows = []
+    for arm in sorted(screen, key=lambda arm: arm.seconds or 0.0):
+        gain, extra = gains[arm.stage, arm.method], (arm.seconds or 0.0) - (base or 0.0)
+        pays = gain is not None and gain > 0 and base is not None and extra > 0
+        per_point = extra / (100 * gain) if pays and gain else None
+        row = {"method": arm.method, "learn": arm.learn_seconds, "seconds": arm.seconds}
+        rows.append(row | {"gain": gain, "per_point": per_point})
+    return rows
+
+
+def _sheets(facts: Facts) -> list[tuple[str, list[pictures.Sheet]]]:
+    """Return the strips of each method; on a wide page the originals head both columns."""
+    found = pictures.sheets(facts.samples)
+    double = max((len(strips) for strips in found.values()), default=1)
+    return [
+        (name, strips * double if name == ORIGINAL and len(strips) == 1 else strips)
+        for name, strips in found.items()
+    ]
 
 
 def _check(facts: Facts) -> Json:

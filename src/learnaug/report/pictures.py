@@ -22,25 +22,24 @@ SHARP = 64  # pictures up to this side are enlarged by whole factors, without sm
 
 @dataclass(frozen=True)
 class Sheet:
-    """One method's pictures: a PNG as a data address, its size in pixels, and how to show it."""
+    """A strip of pictures: a PNG as a data address, its size in pixels, and how to show it."""
 
     address: str
     width: int
     height: int
     columns: int
-    rows: int
     pixelated: bool
 
 
-def sheets(samples: Mapping[str, np.ndarray]) -> dict[str, Sheet]:
-    """Make one sheet per entry.
+def sheets(samples: Mapping[str, np.ndarray]) -> dict[str, list[Sheet]]:
+    """Make one strip per row of each entry.
 
     Args:
         samples: name -> uint8 [rows, n, C, H, W]; at most 2 rows and 8 columns are shown.
     """
     kept = {name: images[:MAX_ROWS, :MAX_COLUMNS] for name, images in samples.items() if _fit(images)}
     side = _side(kept)
-    return {name: _sheet(images, side) for name, images in kept.items()}
+    return {name: [_sheet(row, side) for row in images] for name, images in kept.items()}
 
 
 def _fit(images: np.ndarray) -> bool:
@@ -55,18 +54,14 @@ def _side(samples: Mapping[str, np.ndarray]) -> int:
 
 
 def _sheet(images: np.ndarray, side: int) -> Sheet:
-    rows, columns = images.shape[:2]
-    cells = [[_resize(_picture(image), side) for image in row] for row in images]
-    width, height = cells[0][0].size
-    mode = "LA" if images.shape[2] in (1, 2) else "RGBA"
-    sheet = Image.new(
-        mode, (columns * (width + GAP) - GAP, rows * (height + GAP) - GAP)
-    )  # transparent
-    for i, line in enumerate(cells):
-        for j, cell in enumerate(line):
-            sheet.paste(cell.convert(mode), (j * (width + GAP), i * (height + GAP)))
-    small = max(images.shape[3:]) <= SHARP
-    return Sheet(_address(sheet), *sheet.size, columns, rows, small)
+    cells = [_resize(_picture(image), side) for image in images]
+    width, height = cells[0].size
+    mode = "LA" if images.shape[1] in (1, 2) else "RGBA"
+    sheet = Image.new(mode, (len(cells) * (width + GAP) - GAP, height))  # gaps stay transparent
+    for place, cell in enumerate(cells):
+        sheet.paste(cell.convert(mode), (place * (width + GAP), 0))
+    small = max(images.shape[2:]) <= SHARP
+    return Sheet(_address(sheet), *sheet.size, len(cells), small)
 
 
 def _picture(image: np.ndarray) -> Image.Image:

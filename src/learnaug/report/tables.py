@@ -42,6 +42,7 @@ class Arm:
     planned: int
     failed: int
     seconds: float | None
+    learn_seconds: float | None
     nll: float | None
     ece: float | None
 
@@ -168,7 +169,7 @@ def _arm(facts: Facts, stage: str, method: str) -> Arm:
         fmean(scores) if mean is None and scores else mean,
         len(runs),
         failed,
-        _seconds(row, done, len(scores)),
+        *_seconds(row, done, len(scores)),
         _mean(run.metrics.get("nll") for run in done),
         _mean(run.metrics.get("ece") for run in done),
     )
@@ -181,12 +182,17 @@ def _summary_row(facts: Facts, stage: str, method: str) -> Json:
     return {}
 
 
-def _seconds(row: Json, done: Sequence[Run], n: int) -> float | None:
-    """Return seconds per training, learning included; a summary's row holds sums over its runs."""
-    known = [number(row.get(name)) for name in ("learn_seconds", "train_seconds")]
-    if n and known[1] is not None:
-        return ((known[0] or 0.0) + known[1]) / n
-    return _mean(run.seconds for run in done)
+def _seconds(
+    row: Json, done: Sequence[Run], n: int
+) -> tuple[float | None, float | None]:
+    """Return seconds per training, learning included, and those of learning alone.
+
+    A row of the summary holds sums over its runs.
+    """
+    learn, train = number(row.get("learn_seconds")), number(row.get("train_seconds"))
+    if n and train is not None:
+        return ((learn or 0.0) + train) / n, (learn or 0.0) / n
+    return _mean(run.seconds for run in done), None
 
 
 def _mean(values: Iterable[object]) -> float | None:

@@ -57,15 +57,17 @@ def todo(facts: Facts) -> Json:
     if not facts.verdict:
         return {"text": "The comparison is not finished: run its command again to go on.", "code": ""}
     text = {
-        "helps": f"Train with {candidate}:",
-        "harms": f"Stay with {base}. Among the methods tried here, none is worth its cost.",
-        "no-difference": f"Stay with {base}: {candidate} makes no difference that matters to you.",
-        "not-settled": f"Stay with {base} until the question is settled; the verdict says what "
-        f"would settle it. To try {candidate} meanwhile:",
-        "too-few-runs": "Run more pairs (`--confirm-seeds`) before you decide. To try "
-        f"{candidate} meanwhile:",
+        "helps": f"Train with {candidate}.",
+        "harms": f"Stay with the baseline ({base}); leave {candidate} out.",
+        "no-difference": f"Stay with the baseline ({base}): {candidate} makes no difference of "
+        "the size that you asked about.",
+        "not-settled": f"Stay with the baseline ({base}) until the question is settled; the "
+        "verdict says what would settle it.",
+        "too-few-runs": "Run more pairs (`--confirm-seeds`) before you decide.",
     }.get(str(outcome), "")
-    return {"text": text, "code": "" if outcome in ("harms", "no-difference") else _code(facts)}
+    code = "" if outcome in ("harms", "no-difference") else _code(facts)
+    meanwhile = f" To try {candidate} meanwhile:" if code and outcome != "helps" else ""
+    return {"text": text + meanwhile, "code": code}
 
 
 def _code(facts: Facts) -> str:
