@@ -36,6 +36,11 @@ class PolicyAugmenter:
 
     policy: ops.Policy
 
+    @property
+    def mixes(self) -> bool:
+        """Whether the policy mixes pictures."""
+        return self.policy.mixes
+
     def __call__(self, batch: Batch, source: ImageSet | None, seeds: Seeds) -> Batch:
         """Return the batch with every picture augmented and targets mixed where the policy does."""
         height, width = batch.images.shape[2:]
@@ -72,6 +77,11 @@ class Chain:
     """
 
     members: tuple[Augmenter, ...]
+
+    @property
+    def mixes(self) -> bool:
+        """Whether any member mixes pictures."""
+        return any(member.mixes for member in self.members)
 
     def __call__(self, batch: Batch, source: ImageSet | None, seeds: Seeds) -> Batch:
         """Return the batch after every member."""

@@ -48,6 +48,12 @@ def apply(
     """
     pictures, restore = _to_uint8(images)
     number = len(pictures)
+    if augmenter.mixes and labels is not None and np.ndim(labels) == 1 and classes is None:
+        raise UsageError(
+            "this augmenter mixes pictures, so labels become class probabilities [B, K]: "
+            "it must know K",
+            mend="give classes=K, or labels as probabilities [B, K]",
+        )
     targets = _targets(labels, number, classes)
     zero = torch.zeros(number, dtype=torch.bool, device=pictures.device)
     ones = torch.ones(number, device=pictures.device)
@@ -55,7 +61,7 @@ def apply(
     after = augmenter(batch, None, Seeds(seed).child("apply"))
     if labels is None:
         return restore(after.images)
-    return restore(after.images), _labels(labels, targets, after.targets, classes)
+    return restore(after.images), _labels(labels, after.targets) if augmenter.mixes else labels
 
 
 def _to_uint8(images: Any) -> tuple[Tensor, Any]:
@@ -104,14 +110,6 @@ def _targets(labels: Any, number: int, classes: int | None) -> Tensor:
     return one_hot(given.long(), classes or least).float()
 
 
-def _labels(labels: Any, before: Tensor, after: Tensor, classes: int | None) -> Any:
-    after = after.cpu() if not isinstance(labels, Tensor) else after.to(labels.device)
-    if torch.equal(before.to(after.device), after):
-        return labels
-    if classes is None and np.ndim(labels) == 1:
-        raise UsageError(
-            "this augmenter mixes pictures, so labels become class probabilities [B, K]: "
-            "it must know K",
-            mend="give classes=K, or labels as probabilities [B, K]",
-        )
-    return after if isinstance(labels, Tensor) else after.numpy()
+def _labels(labels: Any, targets: Tensor) -> Any:
+    """Return class probabilities of the kind that the labels were."""
+    return targets.to(labels.device) if isinstance(labels, Tensor) else targets.cpu().numpy()

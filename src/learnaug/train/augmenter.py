@@ -20,6 +20,11 @@ class Augmenter(Protocol):
     policies ignore it. It is None where no training part is at hand (`apply` on loose arrays).
     """
 
+    @property
+    def mixes(self) -> bool:
+        """Whether it mixes pictures of different classes, so that targets change."""
+        ...
+
     def __call__(self, batch: Batch, source: ImageSet | None, seeds: Seeds) -> Batch:
         """Return the augmented batch; the given one stays as it is."""
         ...

