@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import zipfile
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
@@ -32,6 +33,7 @@ KEYS = {
     "test": (("x_test", "y_test"), ("test_images", "test_labels")),
 }
 NAMES = ("classes", "mapping", "label_names")
+SMALL, UNPACKED, RATIO = 10**9, 50 * 10**9, 100  # bytes, bytes, unpacked : packed
 FEW = (1, 2, 3, 4)  # numbers of channels that are taken for channels without being told
 
 
@@ -42,19 +44,22 @@ def from_npz(path: Path, rules: Rules, axes: Axes = None) -> Found:
     is unpickled.
     """
     try:
+        _refuse_bomb(path)
         with np.load(path, allow_pickle=False) as file:
             if not isinstance(file, np.lib.npyio.NpzFile):
                 raise ValueError("a single array, not an .npz")
             wanted = {key for pairs in KEYS.values() for pair in pairs for key in pair}
             wanted |= {*NAMES, "groups"}
             arrays = {key: file[key] for key in file.files if key in wanted}
-            passed_over = tuple(printable(key) for key in file.files if key not in wanted)
-    except (OSError, ValueError, EOFError, KeyError, MemoryError) as error:
+            keys = tuple(map(printable, file.files))
+    except Exception as error:  # a damaged file raises zlib.error, BadZipFile, SyntaxError, …
         what = f"{path.name} cannot be read as .npz ({printable(str(error))})"
         mend = "save it with numpy.savez(path, x=images, y=labels), no object arrays"
         return None, (Finding("error", "bad-npz", what, (path.name,), mend),)
+    if not arrays:
+        return None, (_no_arrays(keys, path.name),)
     data, findings = from_arrays(arrays, rules, axes, name=path.stem, place=path.name)
-    if passed_over:
+    if passed_over := tuple(key for key in keys if key not in wanted):
         what = f"keys of {path.name} passed over: {', '.join(passed_over)}"
         findings = (*findings, Finding("info", "other-keys", what, passed_over))
     return (None if data is None else replace(data, findings=findings)), findings
@@ -76,17 +81,15 @@ def from_arrays(
         raise UsageError(f"unknown axes {axes!r}", mend=nearest(axes, AXES))
     pieces = list(_pieces(arrays))
     if not pieces:
-        keys = ", ".join(map(printable, arrays)) or "none"
-        what = f"no images and labels among the keys: {keys}"
-        mend = "name them x and y, images and labels, or x_train, y_train, x_test, y_test"
-        return None, (Finding("error", "no-arrays", what, (place,), mend),)
+        return None, (_no_arrays(tuple(arrays), place),)
     findings: list[Finding] = []
     images = [_images(piece, rules, axes, place, findings) for piece in pieces]
     codes, classes = _all_labels(pieces, _class_names(arrays), place, findings)
     parts = [piece.part for piece in pieces for _ in range(len(piece.images))]
     groups = _groups(arrays, len(parts), place, findings)
     whole = [image for image in images if image is not None]
-    if len(whole) < len(images) or codes is None or groups is None:
+    broken = any(finding.code == "lengths" for finding in findings)
+    if broken or len(whole) < len(images) or codes is None or groups is None:
         return None, tuple(findings)
     if len({image.shape[1:] for image in whole}) > 1:
         findings.append(_unlike(pieces, place))
@@ -102,6 +105,21 @@ def from_arrays(
         findings=tuple(findings),
     )
     return data, tuple(findings)
+
+
+def _refuse_bomb(path: Path) -> None:
+    """A few MB of packed zeros can fill any memory: look at the sizes first."""
+    with zipfile.ZipFile(path) as archive:
+        total = sum(info.file_size for info in archive.infolist())
+        packed = sum(info.compress_size for info in archive.infolist())
+    if total > UNPACKED or (total > SMALL and total > RATIO * packed):
+        raise ValueError(f"it unpacks from {packed} to {total} bytes, limit {RATIO} times")
+
+
+def _no_arrays(keys: Sequence[str], place: str) -> Finding:
+    what = f"no images and labels among the keys: {', '.join(map(printable, keys)) or 'none'}"
+    mend = "name them x and y, images and labels, or x_train, y_train, x_test, y_test"
+    return Finding("error", "no-arrays", what, (place,), mend)
 
 
 @dataclass(frozen=True)

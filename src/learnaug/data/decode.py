@@ -140,7 +140,7 @@ def header(data: bytes, rules: Rules, name: str = "") -> Header:
     image = _open(data, rules)
     height, width = image.height, image.width
     try:
-        if _orientation(image) in TURNED:
+        if _orientation(image) in TURNED and image.format != "TIFF":  # Pillow did it for TIFF
             height, width = width, height
         notes = tuple(_notes(image, name, rules))
     except Exception as error:  # hostile EXIF or frame tables
@@ -290,6 +290,11 @@ def _upright(image: Image.Image) -> Image.Image:
     return ImageOps.exif_transpose(image) if _orientation(image) != 1 else image
 
 
+def _is_deep(image: Image.Image) -> bool:
+    """16 bits, 0..65535; Pillow brings any PGM of more than 255 greys to that range, in mode I."""
+    return image.mode in DEEP or (image.mode == "I" and image.format == "PPM")
+
+
 def _is_grey(image: Image.Image) -> bool:
     return image.mode in GREY
 
@@ -304,7 +309,7 @@ def _notes(image: Image.Image, name: str, rules: Rules) -> Iterator[tuple[str, s
         yield "icc", "ICC profile"
     if image.mode == "CMYK":
         yield "cmyk", "CMYK"
-    if image.mode in DEEP and rules.value_range is None:
+    if _is_deep(image) and rules.value_range is None:
         yield "deep", "16 bit"
     if image.mode in ("P", "PA"):
         yield "palette", "palette"
@@ -368,7 +373,7 @@ def _numbers(image: Image.Image, rules: Rules) -> npt.NDArray[np.uint8]:
     values = np.asarray(image)
     if rules.value_range is not None:
         return scaled(values, *rules.value_range)
-    if image.mode in DEEP:
+    if _is_deep(image):
         return ((values.astype(np.uint32) + 128) // 257).astype(np.uint8)
     if unfinite := int(values.size - np.isfinite(values).sum()):
         raise BadImageError("not-finite", f"{unfinite} pixels are NaN or infinite")

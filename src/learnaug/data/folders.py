@@ -30,9 +30,8 @@ def walk(root: Path, *, follow_links: bool = False) -> Tree:
     back to one of its own parents is an error.
     """
     listing = _Listing(root, root.resolve(), follow_links)
-    waiting: list[tuple[str, Identities]] = [
-        ("", (_identity(root),))
-    ]  # a stack, not recursion: folders may nest 2000 deep
+    # a stack and not recursion: folders may nest 2000 deep
+    waiting: list[tuple[str, Identities]] = [("", (_identity(root),))]
     while waiting:
         waiting += _list(listing, *waiting.pop())
     return Tree(
