@@ -3,7 +3,7 @@ from typing import Any
 
 import pytest
 import torch
-from conftest import FAULTS, Killed, count_calls, fail_at
+from disk_faults import FAULTS, Killed, count_calls, fail_at
 
 from learnaug import rundir
 from learnaug.errors import RunError

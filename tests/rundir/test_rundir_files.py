@@ -7,7 +7,7 @@ import sys
 from pathlib import Path
 
 import pytest
-from conftest import FAULTS, Killed, count_calls, fail_at
+from disk_faults import FAULTS, Killed, count_calls, fail_at
 
 from learnaug import rundir
 from learnaug.errors import DataError, LearnaugError, RunError, UsageError

@@ -6,7 +6,7 @@ from typing import Any
 
 import numpy as np
 import pytest
-from conftest import FAULTS, Killed, count_calls, fail_at
+from disk_faults import FAULTS, Killed, count_calls, fail_at
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
