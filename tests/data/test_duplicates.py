@@ -102,6 +102,22 @@ def test_near_clusters_contain_the_exact_copies_of_their_members():
     assert found.groups(30, near=False)[[2, 4, 9, 20]].tolist() == [0, 0, 0, -1]
 
 
+def test_many_exact_copies_do_not_hide_a_near_one():
+    images = noise(40)
+    images[:10] = images[0]
+    images[20] = images[0, :, :, ::-1]
+    assert duplicate_groups(images).near == ((*range(10), 20),)
+
+
+def test_faint_pictures_have_no_near_duplicates():
+    images = noise(30)
+    step = np.arange(16) // 8  # one grey level: what is left of two pictures that show nothing
+    images[3], images[9] = 100 + step, 120 + step
+    assert duplicate_groups(images).near == ()
+    images[3], images[9] = 100 + 20 * step, 110 + 20 * step
+    assert duplicate_groups(images).near == ((3, 9),)
+
+
 def test_few_flat_and_smooth_pictures_are_called_duplicates():
     levels = np.arange(40, dtype=np.uint8)[:, None, None, None] * np.ones((1, 1, 16, 16), np.uint8)
     faint = levels + noise(40, channels=1) // 64

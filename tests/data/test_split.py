@@ -126,6 +126,12 @@ def test_groups_of_two_classes_stay_whole():
         assert len(set(data.groups[part].tolist())) * 2 == len(part)
 
 
+def test_small_groups_are_left_for_the_later_parts():
+    data = make([0] * 12 + [1] * 12, groups=([0, 1] + [2] * 10 + [3, 4] + [5] * 10))
+    got = split(data, Seeds(0))  # 15 % are two images: both small groups, but for the rule
+    assert [counts(data, getattr(got, name)) for name in PARTS] == [[10, 10], [1, 1], [1, 1]]
+
+
 # ---------------------------------------------------------------- the data set's own parts
 
 
