@@ -229,7 +229,9 @@ def resume(
 def report(out: Folder, as_json: Json = False, debug: Debug = False) -> None:
     """Write the page of a comparison anew from its run folder."""
     from learnaug.report import build
+    from learnaug.study import Plan
 
+    Plan.load(out)  # refuses a folder that is none of ours
     page = build(out)
     tables.print_json({"report": str(page)}) if as_json else tables.print_text(str(page))
 

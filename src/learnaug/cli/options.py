@@ -80,7 +80,7 @@ ValueRange = Annotated[
 Background = Annotated[
     Ground | None, typer.Option(help="What lies behind transparent pixels; black by default.")
 ]
-Minutes = Annotated[float | None, typer.Option(min=0, help="Bound of the whole job.")]
+Minutes = Annotated[float | None, typer.Option(help="Bound of the whole job.")]
 Jobs = Annotated[int | None, typer.Option(min=1, help="Processes that train at once.")]
 Out = Annotated[
     Path | None, typer.Option(help="Run folder; by default learnaug-runs/ and the data's name.")
