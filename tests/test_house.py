@@ -20,6 +20,7 @@ LAYERS = [
     {"methods"},
     {"study"},
     {"report", "interop"},
+    {"api"},  # the calls of __init__, which loads them when they are asked for
     {"__init__"},
     {"cli"},
     {"__main__"},
@@ -65,9 +66,14 @@ CLOCK = {
     for name in names
 }
 OWN_GENERATORS = {"Generator", "Philox", "BitGenerator"}
-GLOBAL_SEEDS = {"torch.manual_seed", "torch.seed", "torch.random.manual_seed"} | {
-    f"torch.cuda.{name}" for name in ("manual_seed", "manual_seed_all", "seed", "seed_all")
-}
+GLOBAL_SEEDS = (
+    {"torch.manual_seed", "torch.seed", "torch.random.manual_seed"}
+    | {
+        f"torch.cuda.{name}"
+        for name in ("manual_seed", "manual_seed_all", "seed", "seed_all", "default_generators")
+    }
+    | {"torch.default_generator"}
+)
 # These take numbers from the global generator unless they are given another.
 TORCH_DRAWS = {
     f"torch.{name}"
@@ -80,7 +86,8 @@ IMPORTERS = {
 }
 METHOD_TABLES = {"__init__", "table"}  # these know all methods
 METHOD_TOOLS = {"base", "use", "augmenters"}  # these all methods may know
-RNG_HOME = "train/rng.py"  # the one place that may seed libraries which know no generator
+# The one place that may seed libraries which know no generator; it puts their state back.
+RNG_HOME = "nets/rng.py"
 FILE_LINES = 400
 FUNCTION_LINES = 60
 Function = ast.FunctionDef | ast.AsyncFunctionDef
@@ -393,6 +400,7 @@ PLANTED = [
     (global_random, "a.py", "from numpy.random import default_rng\ndefault_rng()"),
     (global_random, "a.py", "import torch\ntorch.manual_seed(0)"),
     (global_random, "a.py", "import torch\ntorch.cuda.manual_seed_all(0)"),
+    (global_random, "a.py", "import torch\ntorch.default_generator.manual_seed(0)"),
     (global_random, "a.py", "import torch\ntorch.randn(3)"),
     (wall_clock, "a.py", "import time\ntime.time()"),
     (wall_clock, "a.py", "from time import time as now\nnow()"),
@@ -423,7 +431,7 @@ HARMLESS = [
     (global_random, "a.py", "import numpy as np\nnp.random.Generator(np.random.Philox(key=1))"),
     (global_random, "a.py", "import torch\ntorch.randn(3, generator=g)"),
     (global_random, "a.py", "import torch\ntorch.Generator().manual_seed(3)"),
-    (global_random, "train/rng.py", "import torch\ntorch.manual_seed(0)"),
+    (global_random, RNG_HOME, "import torch\ntorch.manual_seed(0)"),
     (wall_clock, "a.py", "import time\ntime.monotonic()"),
     (wall_clock, "rundir/clock.py", "import time\ntime.time()"),
     (long_files, "a.py", "\n" * 400),

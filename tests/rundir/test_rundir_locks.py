@@ -3,6 +3,7 @@ import os
 import signal
 import subprocess
 import sys
+import threading
 import time
 from pathlib import Path
 
@@ -94,6 +95,19 @@ def test_dead_holder_is_taken_over(tmp_path: Path) -> None:
         assert json.loads((tmp_path / "lock").read_text())["pid"] == os.getpid()
     with rundir.lock(tmp_path):
         pass
+
+
+def test_the_dead_holder_before_is_not_named_instead_of_the_living(tmp_path: Path) -> None:
+    """One who has the lock, but has not written yet, is waited for."""
+    with rundir.lock(tmp_path):
+        path = tmp_path / "lock"
+        living = json.loads(path.read_text())
+        path.write_text(json.dumps(living | {"pid": 2**30, "started": 1}))
+        late = threading.Timer(0.1, path.write_text, [json.dumps(living)])
+        late.start()
+        with pytest.raises(RunError, match=f"process {os.getpid()},"), rundir.lock(tmp_path):
+            pass
+        late.join()
 
 
 def test_a_child_does_not_keep_the_lock_of_a_dead_parent(tmp_path: Path) -> None:
