@@ -389,4 +389,4 @@ def _short(word: str) -> str:
 
 def _word(word: str) -> str:
     """Keep a name on its line."""
-    return printable(word).replace("\n", "\\n").replace("\t", "\\t")
+    return word.replace("\n", "\\n").replace("\t", "\\t")
