@@ -9,7 +9,7 @@ from types import SimpleNamespace
 
 import pytest
 
-from learnaug import study
+from learnaug import api, study
 from learnaug.cli.guard import run
 from learnaug.errors import DataError, RunError
 
@@ -51,7 +51,7 @@ def studied(monkeypatch, tmp_path):
         say({"event": "run-failed", **at, "share": 0.2, "error": "out of memory"})
         say({"event": "run-stopped", **at, "share": 0.2})
         say({"event": "verdict", "words": "said on stdout alone"})
-        return SimpleNamespace(summary=SUMMARY, out=tmp_path / "out")
+        return SimpleNamespace(summary=SUMMARY, out=tmp_path / "out", report=page)
 
     def train(*args, say, **options):
         called.update(options, args=args)
@@ -60,10 +60,9 @@ def studied(monkeypatch, tmp_path):
             out=tmp_path / "out",
         )
 
-    monkeypatch.setattr(study, "compare", compare)
+    monkeypatch.setattr(api, "compare", compare)
     monkeypatch.setattr(study, "train", train)
-    monkeypatch.setattr(study, "resume", lambda out, **options: compare(out, **options))
-    monkeypatch.setattr("learnaug.report.build", lambda out: page)
+    monkeypatch.setattr(api, "resume", lambda out, **options: compare(out, **options))
     return called
 
 
@@ -75,7 +74,7 @@ def failing(monkeypatch):
         def compare(*args, **options):
             raise fault
 
-        monkeypatch.setattr(study, "compare", compare)
+        monkeypatch.setattr(api, "compare", compare)
 
     return ask
 
@@ -122,7 +121,7 @@ def test_comparison_in_words(studied, capsys, tmp_path):
         "cutout  55.0 % ± 7.1       o······················o  2 h 0 min  3 s       1 failed",
         "each run: 50.0 % at the left end, 60.0 % at the right",
     ]
-    assert lines[8].split() == ["cutout", "-", "·" * 24, "-", "-"]
+    assert lines[9].split() == ["cutout", "-", "·" * 24, "-", "-"]
     assert "WORDS OF THE VERDICT.\nSECOND VERDICT.\n1 of 8 runs failed" in out
     assert f"6 of 8 runs are done: learnaug resume {tmp_path / 'out'}" in out
     assert lines[-1] == f"Report: {tmp_path / 'report.html'}"
@@ -136,7 +135,6 @@ def test_progress_is_plain_lines_on_stderr(studied, capsys):
         "a \\x1b[31m start",
         "[2/9] cutout, seed 1, screen: 71.3 %, about 2 h 2 min left",
         "[3/9] cutout, seed 1, screen: failed: out of memory, about 2 h 2 min left",
-        "writing the report",
     ]
     assert "\x1b" not in out + err
 

@@ -14,7 +14,7 @@ import pytest
 # `stop` is how it answers the first signal.
 FAKE = """
 import sys, time, types, pathlib
-study = types.ModuleType("learnaug.study")
+api = types.ModuleType("learnaug.api")
 
 def compare(data, methods, *, out, say, **options):
     out = pathlib.Path(out or "runs of/digits")
@@ -27,8 +27,8 @@ def compare(data, methods, *, out, say, **options):
     finally:
         {stop}
 
-study.compare = compare
-sys.modules["learnaug.study"] = study
+api.compare = compare
+sys.modules["learnaug.api"] = api
 from learnaug.cli import main
 main()
 """

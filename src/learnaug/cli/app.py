@@ -56,7 +56,7 @@ BAD_DATA, MISSING_INPUT = 65, 66
 
 
 @app.callback(invoke_without_command=True)
-def learnaug(
+def root(
     context: typer.Context,
     version: Annotated[bool, typer.Option("--version", help="Print the version.")] = False,
     debug: Debug = False,
@@ -150,20 +150,19 @@ def compare(
     minutes = finite(minutes)
     allowed = operations(ops)
     with _working(out) as say:
-        from learnaug import study
+        from learnaug import api
 
         source = read(
             data, size=size, classes=classes, skip_bad=skip_bad, follow_links=follow_links,
             max_pixels=max_pixels, value_range=value_range, background=background,
         )  # fmt: skip
-        result = study.compare(
+        result = api.compare(
             source, methods or None, model=model, baseline=baseline, seeds=seeds,
             confirm_seeds=confirm_seeds, epochs=epochs, per_class=per_class, seed=seed,
             minutes=minutes, jobs=jobs, size=size, ops=allowed, device=device, out=out,
             classes=classes, say=say,
         )  # fmt: skip
-        told = _finish(result, say)
-    _show(told, as_json)
+    _show(result, as_json)
 
 
 @app.command()
@@ -193,18 +192,17 @@ def train(
 ) -> None:
     """Train one model on DATA with one augmenter and score it."""
     with _working(out) as say:
-        from learnaug import study
+        from learnaug.study import train as train_one
 
         source = read(
             data, size=size, classes=classes, skip_bad=skip_bad, follow_links=follow_links,
             max_pixels=max_pixels, value_range=value_range, background=background,
         )  # fmt: skip
-        result = study.train(
+        result = train_one(
             source, augmenter, model=model, epochs=epochs, per_class=per_class, seed=seed,
             size=size, device=device, out=out, classes=classes, say=say,
         )  # fmt: skip
-        told = _finish(result, say)
-    _show(told, as_json)
+    _show(result, as_json)
 
 
 @app.command()
@@ -218,11 +216,10 @@ def resume(
     """Go on with a job that was stopped, from its run folder."""
     minutes = finite(minutes)
     with _working(out) as say:
-        from learnaug import study
+        from learnaug import api
 
-        result = study.resume(out, jobs=jobs, minutes=minutes, say=say)
-        told = _finish(result, say)
-    _show(told, as_json)
+        result = api.resume(out, jobs=jobs, minutes=minutes, say=say)
+    _show(result, as_json)
 
 
 @app.command()
@@ -325,20 +322,11 @@ def _go_on(out: Path | None) -> str:
     return f"learnaug resume {shlex.quote(str(out))}"
 
 
-def _finish(result: Any, say: Say) -> dict[str, Any]:
-    """Write the page of a comparison; return what to print of it, or of a training."""
+def _show(result: Any, as_json: bool) -> None:
+    """Print a comparison or a training."""
     if not hasattr(result, "summary"):
-        return {**result.metrics, "out": str(result.out)}
-    from learnaug.report import build
-
-    say({"event": "note", "text": "writing the report"})
-    return {**result.summary, "out": str(result.out), "report": str(build(result.out))}
-
-
-def _show(told: dict[str, Any], as_json: bool) -> None:
-    if as_json:
-        tables.print_json(told)
-    elif "methods" in told:
-        tables.print_comparison(told)
-    else:
-        tables.print_pairs(told)
+        told = {**result.metrics, "out": str(result.out)}
+        tables.print_json(told) if as_json else tables.print_pairs(told)
+        return
+    told = {**result.summary, "out": str(result.out), "report": str(result.report)}
+    tables.print_json(told) if as_json else tables.print_comparison(told)
