@@ -135,13 +135,13 @@ def eps() -> bytes:
     return b"%!PS-Adobe-3.0 EPSF-3.0\n%%BoundingBox: 0 0 8 8\n(/tmp/owned) (w) file\n"
 
 
-UNREADABLE = ("error", "unreadable", r"^1 images cannot be read$", "--skip-bad")
+UNREADABLE = ("error", "unreadable", r"^1 image cannot be read$", "--skip-bad")
 GREY16 = noise(8, 8, dtype=np.uint16, high=65536)
 
 IMAGE_ROWS = [
     file_row("1-empty", "a/x.png", lambda: b"", *UNREADABLE, where=r"a/x\.png  file is empty \(0 bytes\)"),
     file_row("2-jpeg-cut", "a/x.jpg", lambda: cut(large_jpeg()), *UNREADABLE, where=r"a/x\.jpg  cut off"),
-    file_row("2-skip", "a/x.jpg", lambda: cut(large_jpeg()), "warning", "unreadable", "1 images cannot be read: skipped", "delete", skip_bad=True, size=8),
+    file_row("2-skip", "a/x.jpg", lambda: cut(large_jpeg()), "warning", "unreadable", "1 image cannot be read: skipped", "delete", skip_bad=True, size=8),
     file_row("3-png-cut", "a/x.png", lambda: cut(encoded(rgb(size=64))), *UNREADABLE, where=r"a/x\.png  cut off"),
     file_row("4-html", "a/x.jpg", lambda: b"<html>\n<body>", *UNREADABLE, where=r'x\.jpg  not an image: starts with "<html>"'),
     file_row("5-cmyk", "a/x.jpg", lambda: encoded(rgb().convert("CMYK"), "JPEG"), "warning", "cmyk", "1 CMYK .* colours may shift", "sRGB"),
@@ -150,8 +150,8 @@ IMAGE_ROWS = [
     file_row("8-float-tiff", "a/x.tif", lambda: tiff(noise(8, 8, high=2).astype(np.float32)), "error", "range-unknown", "unknown range", "--value-range 0 1", r"x\.tif  float values 0 to 1"),
     file_row("9-nan", "a/x.tif", lambda: tiff(np.full((8, 8), np.nan, np.float32)), "error", "not-finite", "not finite", "skip-bad", "64 pixels"),
     file_row("10-palette", "a/x.png", palette, "info", "palette", "1 palette"),
-    file_row("10-palette-alpha", "a/x.png", palette, "warning", "alpha", "1 images with transparency", "--background"),
-    file_row("11-hidden-colour", "a/x.png", rgba, "warning", "alpha", "1 images with transparency", "--background"),
+    file_row("10-palette-alpha", "a/x.png", palette, "warning", "alpha", "1 image with transparency", "--background"),
+    file_row("11-hidden-colour", "a/x.png", rgba, "warning", "alpha", "1 image with transparency", "--background"),
     file_row("12-mixed", "a/x.png", lambda: encoded(rgb().convert("L")), "warning", "mixed-channels", "mixed: 6 RGB, 1 grey; grey repeated to 3", "convert"),
     file_row("12-one-bit", "a/x.png", lambda: encoded(rgb().convert("1")), "warning", "mixed-channels", "6 RGB, 1 grey", "convert"),
     file_row("13-gif", "a/x.gif", lambda: frames("GIF"), "warning", "frames", "several frames: the first", "singly", r"x\.gif  first of 5 frames"),
@@ -159,12 +159,12 @@ IMAGE_ROWS = [
     file_row("15-apng", "a/x.png", lambda: frames("PNG"), "warning", "frames", "the first", "singly", "first of 5"),
     file_row("15-tiff", "a/x.tiff", lambda: frames("TIFF"), "warning", "frames", "the first", "singly", "first of 5"),
     file_row("15-mpo", "a/x.jpg", lambda: frames("MPO"), "warning", "frames", "the first", "singly", "first of 5"),
-    file_row("16-exif", "a/x.jpg", turned, "info", "orientation", "1 images turned upright"),
+    file_row("16-exif", "a/x.jpg", turned, "info", "orientation", "1 image turned upright"),
     file_row("17-bomb", "a/x.png", lambda: png_header(14500, 14500), "error", "too-many-pixels", "too many pixels", "--max-pixels", "14500x14500 = 210 Mpx, limit 64"),
     file_row("18-100-Mpx", "a/x.png", lambda: png_header(10000, 10000), "error", "too-many-pixels", "too many pixels", "--max-pixels", "10000x10000 = 100 Mpx"),
     file_row("19-text-bomb", "a/x.png", text_bomb, *UNREADABLE),
     file_row("20-one-pixel", "a/x.png", lambda: encoded(rgb(size=1)), "warning", "one-pixel", "1x1", "leave them out", size=8),
-    file_row("21-strip", "a/x.png", lambda: encoded(Image.fromarray(noise(1, 3000))), "warning", "strip", "thin strips", "leave", "3000x1", size=8),
+    file_row("21-strip", "a/x.png", lambda: encoded(Image.fromarray(noise(1, 3000))), "warning", "strip", "1 image is a thin strip", "leave", "3000x1", size=8),
     file_row("22-misnamed", "a/x.png", lambda: encoded(rgb(), "JPEG"), "info", "misnamed", "read by content", "", r"JPEG, but named \.png"),
     file_row("23-eps", "a/x.png", eps, *UNREADABLE, where=r"x\.png  EPS is not accepted"),
     file_row("24-heic", "a/x.heic", lambda: b"....ftypheic", "warning", "foreign-format", r"1 \.heic file not read", "convert with", r"^$"),
@@ -173,7 +173,7 @@ IMAGE_ROWS = [
     file_row("26-apple", "a/._0.png", lambda: b"\0\5\x16\7", "info", "hidden", "1 hidden"),
     file_row("26-thumbs", "a/Thumbs.db", lambda: b"x", "info", "hidden", "1 hidden"),
     file_row("27-sizes", "a/x.png", lambda: encoded(rgb(size=16)), "ask", "sizes-differ", "2 sizes found", "--size 8", r"8x8 .*: 6 images"),
-    file_row("28-icc", "a/x.png", lambda: encoded(rgb(), icc_profile=b"x" * 200), "info", "icc", "1 images carry a colour profile"),
+    file_row("28-icc", "a/x.png", lambda: encoded(rgb(), icc_profile=b"x" * 200), "info", "icc", "1 image carries a colour profile"),
 ]  # fmt: skip
 
 
@@ -259,11 +259,11 @@ PNG = encoded(rgb(99))
 FOLDER_ROWS = [
     tree_row("33-missing", lambda r: world(r).parent / "wrold", "error", "missing-input", "does not exist", "wrold", "did you mean world"),
     tree_row("34-empty", empty_folder, "error", "empty", "no image in", "world", r"DATA/cat/1\.jpg\n.*\n.*train.*\n.*masks"),
-    tree_row("35-empty-class", lambda r: world(r, ("c/d/note.txt", b"")), "error", "empty-class", "1 class folders hold no image", "^c$", "delete"),
-    tree_row("36-only-text", lambda r: world(r, ("c/note.txt", b"x")), "error", "empty-class", "hold no image", "^c$", "add images"),
+    tree_row("35-empty-class", lambda r: world(r, ("c/d/note.txt", b"")), "error", "empty-class", "1 class folder holds no image", "^c$", "delete"),
+    tree_row("36-only-text", lambda r: world(r, ("c/note.txt", b"x")), "error", "empty-class", "holds no image", "^c$", "add images"),
     tree_row("37-hidden", lambda r: world(r, (".ipynb_checkpoints/0.png", PNG)), "info", "hidden", "1 hidden", "ipynb"),
     tree_row("37-macosx", lambda r: world(r, ("__MACOSX/0.png", PNG)), "info", "hidden", "1 hidden", "MACOSX"),
-    tree_row("38-loose", lambda r: world(r, ("0.png", PNG)), "error", "outside-class", "1 images outside any class folder", r"0\.png", "class folder"),
+    tree_row("38-loose", lambda r: world(r, ("0.png", PNG)), "error", "outside-class", "1 image outside any class folder", r"0\.png", "class folder"),
     tree_row("39-upside-down", upside_down, "error", "splits-inside-classes", "splits inside classes", "a/train", "turn them round"),
     tree_row("39-root-of-parts", root_of_parts, "error", "splits-inside-classes", "splits inside", "train", "train/CLASS"),
     tree_row("40-one-class", only_class, "error", "one-class", "1 class found, 2 needed", "^a$", "folder per class"),
@@ -273,7 +273,7 @@ FOLDER_ROWS = [
     tree_row("47-link-out", lambda r: with_link(r, "c", str(world(r.parent / "other") / "a")), "warning", "outside-link", "out of the data folder", "^c -> ", "--follow-links"),
     tree_row("48-loop", lambda r: with_link(r, "a/loop", ".."), "error", "loop", "loop", r"^a/loop -> \.\.$", "delete"),
     tree_row("48-self-loop", lambda r: with_link(r, "a/self", "self"), "error", "loop", "loop", "a/self", "delete"),
-    tree_row("49-broken-link", lambda r: with_link(r, "a/x.png", "gone.png"), "error", "broken-link", "broken links", r"x\.png -> gone", "delete"),
+    tree_row("49-broken-link", lambda r: with_link(r, "a/x.png", "gone.png"), "error", "broken-link", "1 broken link", r"x\.png -> gone", "delete"),
     tree_row("51-pipe", with_pipe, "error", "not-regular", "not a regular file", r"z\.png  pipe", "move"),
     tree_row("51-socket", with_socket, "error", "not-regular", "not a regular file", r"z\.png  socket", "move"),
     tree_row("51-pipe-as-source", lambda r: os.mkfifo(r) or r, "error", "no-source", "not a regular file", "world", "folder"),
@@ -302,20 +302,20 @@ def arrays(images: np.ndarray, labels: Any = None) -> tuple[np.ndarray, Any]:
 
 
 TABLE_ROWS = [
-    tree_row("62-label-is-n", lambda r: numbered(3), "error", "label-range", "1 labels are outside 0-2", "row 8: label 3, allowed 0-2", "start at 1"),
+    tree_row("62-label-is-n", lambda r: numbered(3), "error", "label-range", "1 label outside 0-2", "row 8: label 3, allowed 0-2", "start at 1"),
     tree_row("62-negative", lambda r: numbered(-1), "error", "label-range", "outside 0-2", "row 8: label -1", "start at 1"),
     tree_row("62-one-based", lambda r: {**numbered(), "y": np.array([1, 2, 3] * 3)}, "error", "label-range", "3 labels", "row 2: label 3", "subtract 1"),
     tree_row("62-negative-no-names", lambda r: arrays(noise(4, 8, 8), [0, 1, -1, 1]), "error", "label-range", "below 0", "row 2: -1", "class"),
-    tree_row("63-missing", lambda r: table(r, lines("a/1.png,")), "error", "label-missing", "1 labels are missing", r"data\.csv line 8", "class"),
+    tree_row("63-missing", lambda r: table(r, lines("a/1.png,")), "error", "label-missing", "1 label missing", r"data\.csv line 8", "class"),
     tree_row("63-nan", lambda r: arrays(noise(4, 8, 8), [0, 1, np.nan, 1]), "error", "label-missing", "missing", "row 2", "class"),
-    tree_row("63-fraction", lambda r: arrays(noise(4, 8, 8), [0, 1, 1.5, 1]), "error", "label-kind", "1 labels are no whole", r"row 2: 1\.5", "class"),
+    tree_row("63-fraction", lambda r: arrays(noise(4, 8, 8), [0, 1, 1.5, 1]), "error", "label-kind", "1 label is no whole", r"row 2: 1\.5", "class"),
     tree_row("63-text", lambda r: table(r, "path,label\na/0.png,1\na/1.png,2\nb/0.png,dog\n"), "error", "label-kind", "no whole", "line 4: dog", "class"),
     tree_row("64-double-header", lambda r: table(r, lines(head="path,label,label")), "error", "bad-table", "columns stand twice: label", "line 1", "rename"),
-    tree_row("64-cells", lambda r: table(r, lines("a/0.png,a,b")), "error", "bad-table", "not the 2 cells", "line 8: 3 cells", "quotes"),
+    tree_row("64-cells", lambda r: table(r, lines("a/0.png,a,b")), "error", "bad-table", "without the 2 cells", "line 8: 3 cells", "quotes"),
     tree_row("64-latin-1", lambda r: table(r, lines("a/0.png,\u00e9"), encoding="latin-1"), "error", "bad-table", "not UTF-8: byte 0xe9 on line 8", "data", "UTF-8"),
     tree_row("64-no-column", lambda r: table(r, lines(head="paht,label")), "error", "bad-table", "no column 'path'", "paht", "did you mean paht"),
     tree_row("64-split", lambda r: table(r, "path,label,split\na/0.png,a,tset\nb/0.png,b,train\n"), "error", "unknown-split", "unknown split", "line 2: tset", "train, valid or test"),
-    tree_row("65-missing-file", lambda r: table(r, lines("a/9.png,a")), "error", "missing-file", "1 rows name a file", r"line 8: a/9\.png", "relative"),
+    tree_row("65-missing-file", lambda r: table(r, lines("a/9.png,a")), "error", "missing-file", "1 row names a file", r"line 8: a/9\.png", "relative"),
     tree_row("65-not-listed", lambda r: table(r, "path,label\na/0.png,a\nb/0.png,b\n"), "warning", "not-listed", "4 images beside", r"a/1\.png", "add rows"),
     tree_row("65-two-labels", lambda r: table(r, lines("a/0.png,b")), "error", "label-conflict", "several labels: a, b", r"a/0\.png", "keep one"),
     tree_row("66-axes", lambda r: arrays(noise(4, 3, 8, 3)), "error", "axes-unknown", r"shape \(4, 3, 8, 3\), dtype uint8", "x", "axes="),
@@ -367,7 +367,7 @@ def test_all_faults_are_told_at_once(tmp_path: Path) -> None:
         "4 kinds of faults",
         "x.png  file is empty",
         "210 Mpx",
-        "hold no image: c",
+        "holds no image: c",
         "outside any class",
     ):
         assert piece in text

@@ -11,7 +11,7 @@ from contextlib import contextmanager
 from pathlib import Path
 
 from learnaug.data.decode import FILE_LIMIT
-from learnaug.data.findings import Finding
+from learnaug.data.findings import Finding, counted
 from learnaug.data.tree import Tree, hidden
 from learnaug.errors import printable
 
@@ -69,7 +69,7 @@ def _tree(path: Path, archive: zipfile.ZipFile, members: list[zipfile.ZipInfo]) 
 
 
 def _hidden(skipped: tuple[str, ...]) -> tuple[Finding, ...]:
-    what = f"{len(skipped)} hidden files or folders skipped"
+    what = counted(len(skipped), "hidden file[|s] or folder[|s] skipped")
     return (Finding("info", "hidden", what, skipped),)
 
 
@@ -106,17 +106,21 @@ def _too_many(path: Path) -> Finding | None:
 
 def _faults(name: str, members: list[zipfile.ZipInfo]) -> Iterator[Finding]:
     tests = (
-        ("evil-name", "members whose names lead out of the archive", _leads_out),
-        ("evil-link", "members are links or no regular files", _is_special),
-        ("encrypted", "members are encrypted", lambda info: bool(info.flag_bits & 1)),
-        ("archive-limit", f"members unpack to over {RATIO} times their size", _is_bomb),
+        ("evil-name", "member[|s] whose name leads out of the archive", _leads_out),
+        (
+            "evil-link",
+            "member[|s] [is a link or no regular file|are links or no regular files]",
+            _is_special,
+        ),
+        ("encrypted", "member[|s] [is|are] encrypted", lambda info: bool(info.flag_bits & 1)),
+        ("archive-limit", f"member[|s] unpack[s|] to over {RATIO} times the packed size", _is_bomb),
     )
     for code, text, test in tests:
         if bad := tuple(printable(repr(i.orig_filename)[1:-1]) for i in members if test(i)):
-            yield Finding("error", code, f"{len(bad)} {text}", bad, "do not use this archive")
+            yield Finding("error", code, counted(len(bad), text), bad, "do not use this archive")
     counts = Counter(info.filename for info in members)
     if double := tuple(printable(n) for n, count in counts.items() if count > 1):
-        what = f"{len(double)} names stand more than once in the zip"
+        what = counted(len(double), "name[|s] stand[s|] more than once in the zip")
         yield Finding("error", "double-name", what, double, "pack it again")
     total = sum(info.file_size for info in members)
     packed = sum(info.compress_size for info in members)

@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterable, Sequence
 from dataclasses import asdict, dataclass
 from typing import Any, Literal
 
 from learnaug.errors import DataError
 
-__all__ = ["Finding", "Severity", "as_error", "stopping"]
+__all__ = ["Finding", "Severity", "as_error", "counted", "stopping"]
 
 Severity = Literal["error", "ask", "warning", "info"]
 
@@ -76,6 +77,16 @@ def as_error(findings: Sequence[Finding], name: str) -> DataError:
         "put each of them right as its line says; `learnaug check` lists every place",
         code=code,
     )
+
+
+def counted(count: int, text: str) -> str:
+    """Return the count and its noun; `[one|many]` marks what differs between one and many.
+
+    Example:
+        >>> counted(1, "image[|s] [has|have] no mask"), counted(2, "image[|s] [has|have] no mask")
+        ('1 image has no mask', '2 images have no mask')
+    """
+    return f"{count} " + re.sub(r"\[(.*?)\|(.*?)\]", r"\1" if count == 1 else r"\2", text)
 
 
 def _line(finding: Finding) -> str:

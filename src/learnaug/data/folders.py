@@ -10,7 +10,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 
 from learnaug.data.decode import FILE_LIMIT
-from learnaug.data.findings import Finding
+from learnaug.data.findings import Finding, counted
 from learnaug.data.tree import Tree, hidden
 from learnaug.errors import DataError, nearest, printable
 
@@ -161,18 +161,19 @@ def _denied(full: Path, path: str, error: OSError) -> str:
 
 def _findings(listing: _Listing) -> Iterator[Finding]:
     rows = (
-        ("error", "loop", listing.loops, "links lead back to their own parent (loop)",
+        ("error", "loop", listing.loops, "link[|s] lead[s|] back to [its|their] own parent (loop)",
          "delete the link"),
-        ("error", "broken-link", listing.broken, "broken links", "mend or delete the link"),
-        ("error", "not-regular", listing.irregular, "entries are not a regular file",
+        ("error", "broken-link", listing.broken, "broken link[|s]", "mend or delete the link"),
+        ("error", "not-regular", listing.irregular, "entr[y is|ies are] not a regular file",
          "move them out of the data folder"),
-        ("error", "no-permission", listing.forbidden, "folders cannot be read",
+        ("error", "no-permission", listing.forbidden, "folder[|s] cannot be read",
          "give the right to read: chmod u+rx FOLDER"),
-        ("warning", "outside-link", listing.outside, "links lead out of the data folder: skipped",
+        ("warning", "outside-link", listing.outside,
+         "link[|s] lead[s|] out of the data folder: skipped",
          "run again with --follow-links if they are meant"),
-        ("info", "hidden", listing.skipped, "hidden files or folders skipped", ""),
+        ("info", "hidden", listing.skipped, "hidden file[|s] or folder[|s] skipped", ""),
     )  # fmt: skip
     for severity, code, places, text, mend in rows:
         if places:
-            what = f"{len(places)} {text}"
+            what = counted(len(places), text)
             yield Finding(severity, code, what, tuple(map(printable, places)), mend)  # type: ignore[arg-type]

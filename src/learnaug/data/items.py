@@ -12,7 +12,7 @@ from PIL import Image
 
 from learnaug.data.arrays import Axes, to_pixels
 from learnaug.data.decode import BadImageError, Header, Rules, from_pil, resize
-from learnaug.data.findings import Finding
+from learnaug.data.findings import Finding, counted
 from learnaug.data.imageset import ImageSet
 from learnaug.data.labels import number_labels
 from learnaug.data.layout import class_names
@@ -121,7 +121,7 @@ def _read_all(sources: Mapping[str, Any], skip_bad: bool) -> _Read:
             read.parts.append(part)
         read.findings.extend(_random_transform(source, part))
     if failed:
-        what = f"{len(failed)} items of the data set raise an error"
+        what = counted(len(failed), "item[|s] of the data set raise[s|] an error")
         mend = "mend the data set, or leave them out with --skip-bad"
         severity: Any = "warning" if skip_bad else "error"
         read.findings.append(Finding(severity, "item-failed", what, tuple(failed), mend))
@@ -157,7 +157,7 @@ def _to_pixels(
         except BadImageError as error:
             bad.append(f"{read.places[i]}  {error.detail}")
     if bad:
-        what = f"{len(bad)} images cannot be used"
+        what = counted(len(bad), "image[|s] cannot be used")
         mend = "give uint8 arrays or Pillow images, or stack them to one array"
         severity: Any = "warning" if skip_bad else "error"
         read.findings.append(Finding(severity, "unreadable", what, tuple(bad), mend))

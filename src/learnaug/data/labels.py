@@ -9,7 +9,7 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
-from learnaug.data.findings import Finding
+from learnaug.data.findings import Finding, counted
 from learnaug.errors import printable
 
 __all__ = ["number_labels"]
@@ -34,14 +34,16 @@ def number_labels(
     numbers = [WHOLE.fullmatch(word) is not None for word in words]
     missing = [i for i, word in enumerate(words) if word.lower() in ("", "nan")]
     if missing:
-        return None, (), [_fault("label-missing", "labels are missing", missing, rows, words)]
+        return None, (), [_fault("label-missing", "label[|s] missing", missing, rows, words)]
     texts = [i for i, number in enumerate(numbers) if not number]
     if any(numbers) and texts:
-        what = "labels are no whole numbers among whole numbers"
+        what = "label[|s] [is no whole number|are no whole numbers] among whole numbers"
         odd = texts if len(texts) <= len(words) / 2 else [i for i, n in enumerate(numbers) if n]
         return None, (), [_fault("label-kind", what, odd, rows, words)]
     if texts and all(_is_number(word) for word in words):
-        what = "labels are fractions: class labels must be whole numbers or names"
+        what = (
+            "label[|s] [is a fraction|are fractions]: class labels must be whole numbers or names"
+        )
         return None, (), [_fault("label-kind", what, texts, rows, words)]
     if texts:
         return (*_by_name(words, names), [])
@@ -80,7 +82,7 @@ def _by_number(
         below = [i for i, number in enumerate(numbers) if number < 0]
         if below:
             words = list(map(str, numbers))
-            return None, (), [_fault("label-range", "labels are below 0", below, rows, words)]
+            return None, (), [_fault("label-range", "label[|s] below 0", below, rows, words)]
         values, indices = np.unique(codes, return_inverse=True)
         return indices.astype(np.int64), tuple(map(str, values.tolist())), []
     wrong = [i for i, number in enumerate(numbers) if not 0 <= number < len(names)]
@@ -88,7 +90,7 @@ def _by_number(
         return codes, names, []
     top = len(names) - 1
     where = tuple(f"{rows[i]}: label {numbers[i]}, allowed 0-{top}" for i in wrong)
-    what = f"{len(wrong)} labels are outside 0-{top}"
+    what = counted(len(wrong), f"label[|s] outside 0-{top}")
     one_based = min(numbers) == 1 and max(numbers) == len(names)
     mend = (
         "do labels start at 1? subtract 1" if one_based else "do labels start at 1? mend the rows"
@@ -100,4 +102,4 @@ def _fault(
     code: str, what: str, wrong: Sequence[int], rows: Sequence[str], words: Sequence[str]
 ) -> Finding:
     where = tuple(f"{rows[i]}: {words[i] or '(empty)'}" for i in wrong)
-    return Finding("error", code, f"{len(wrong)} {what}", where, "put a class into these rows")
+    return Finding("error", code, counted(len(wrong), what), where, "put a class into these rows")

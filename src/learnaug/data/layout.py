@@ -8,7 +8,7 @@ from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
 
 from learnaug.data.choose import Choice, ordered, unknown
-from learnaug.data.findings import Finding
+from learnaug.data.findings import Finding, counted
 from learnaug.data.tree import Tree, sift
 from learnaug.errors import printable
 
@@ -113,7 +113,7 @@ def _parts(root: str, images: Sequence[str]) -> tuple[list[tuple[str, str]], lis
     notes = []
     others = tuple(printable(head) for head in deep if head not in splits)
     if others:
-        what = f"{len(others)} folders or files beside {'/ '.join(splits)}/ are not read"
+        what = counted(len(others), f"folder[|s] or file[|s] beside {'/ '.join(splits)}/ not read")
         mend = "nothing, if they hold no images of the set"
         notes.append(Finding("warning", "beside-parts", what, others, mend))
     return [(f"{root}{head}/", PART_NAMES[head.lower()]) for head in sorted(splits)], notes
@@ -161,7 +161,7 @@ def _loose(loose: Sequence[str]) -> list[Finding]:
     if not loose:
         return []
     places = tuple(map(printable, loose))
-    what = f"{len(loose)} images outside any class folder"
+    what = counted(len(loose), "image[|s] outside any class folder")
     return [Finding("error", "outside-class", what, places, "move them into a class folder")]
 
 
@@ -187,7 +187,7 @@ def _empty_folders(
     if not empty:
         return []
     places = tuple(map(printable, empty))
-    what = f"{len(empty)} class folders hold no image"
+    what = counted(len(empty), "class folder[|s] hold[s|] no image")
     return [Finding("error", "empty-class", what, places, "add images or delete the folder")]
 
 
@@ -195,7 +195,7 @@ def _unprintable(folders: Iterable[str]) -> list[Finding]:
     odd = tuple(sorted(printable(folder) for folder in folders if printable(folder) != folder))
     if not odd:
         return []
-    what = f"{len(odd)} class names hold signs that cannot be shown: written with \\x"
+    what = counted(len(odd), "class name[|s] hold[s|] signs that cannot be shown: written with \\x")
     return [Finding("warning", "odd-name", what, odd, "rename the folders")]
 
 
@@ -204,7 +204,7 @@ def not_there(chosen: Choice, known: Iterable[str]) -> list[Finding]:
     lacking = tuple(unknown(chosen, sorted(known)))
     if not lacking:
         return []
-    what = f"{len(lacking)} classes asked for are not in the set"
+    what = counted(len(lacking), "class[|es] asked for [is|are] not in the set")
     return [Finding("error", "unknown-class", what, lacking, "name classes that are there")]
 
 
@@ -267,10 +267,10 @@ def _masks(
 
 def _unpaired(pictures: dict[str, str], masks: dict[str, str]) -> Iterator[Finding]:
     if alone := tuple(printable(pictures[s]) for s in sorted(pictures.keys() - masks.keys())):
-        what = f"{len(alone)} images have no mask of the same name"
+        what = counted(len(alone), "image[|s] [has|have] no mask of the same name")
         yield Finding("error", "no-mask", what, alone, "add masks/NAME.png or move the image away")
     if idle := tuple(printable(masks[s]) for s in sorted(masks.keys() - pictures.keys())):
-        what = f"{len(idle)} masks have no image of the same name"
+        what = counted(len(idle), "mask[|s] [has|have] no image of the same name")
         yield Finding("warning", "no-image", what, idle, "add the image or delete the mask")
 
 

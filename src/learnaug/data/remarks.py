@@ -7,48 +7,76 @@ from collections.abc import Iterator, Mapping, Sequence
 from statistics import median
 
 from learnaug.data.decode import Header
-from learnaug.data.findings import Finding, Severity
+from learnaug.data.findings import Finding, Severity, counted
 
 __all__ = ["faults", "remarks", "sizes_differ"]
 
 # code of a fault -> (what, with the number in front; mend)
 FAULTS = {
     "unreadable": (
-        "images cannot be read",
+        "image[|s] cannot be read",
         "replace or delete them, or run again with --skip-bad (they will be listed in the report)",
     ),
-    "file-too-large": ("image files are too large", "save them smaller, or use --skip-bad"),
+    "file-too-large": ("image file[|s] [is|are] too large", "save them smaller, or use --skip-bad"),
     "too-many-pixels": (
-        "images have too many pixels",
+        "image[|s] [has|have] too many pixels",
         "raise --max-pixels if this is meant, or use --skip-bad",
     ),
-    "not-finite": ("images hold pixels that are not finite", "replace them, or use --skip-bad"),
+    "not-finite": (
+        "image[|s] hold[s|] pixels that are not finite",
+        "replace them, or use --skip-bad",
+    ),
     "range-unknown": (
-        "images hold numbers of unknown range",
+        "image[|s] hold[s|] numbers of unknown range",
         "say which numbers are black and white: --value-range 0 1",
     ),
     "outside-range": (
-        "images hold numbers outside the declared range",
+        "image[|s] hold[s|] numbers outside the declared range",
         "give a wider --value-range, or use --skip-bad",
     ),
-    "mask-mode": ("masks are no index pictures", "save class indices 0, 1, 2, … as 8-bit grey"),
-    "mask-size": ("masks differ in size from their image", "save both at the same size"),
+    "mask-mode": (
+        "mask[|s] [is|are] no index picture[|s]",
+        "save class indices 0, 1, 2, … as 8-bit grey",
+    ),
+    "mask-size": (
+        "mask[|s] differ[s|] in size from [its|their] image",
+        "save both at the same size",
+    ),
 }
 
 # code of a note -> (severity, what, with the number in front; mend)
 NOTES: dict[str, tuple[Severity, str, str]] = {
-    "cmyk": ("warning", "CMYK images converted to RGB; colours may shift", "convert to sRGB"),
-    "deep": ("warning", "16-bit images divided by 257 to 8 bits", "or give --value-range"),
-    "alpha": ("warning", "images with transparency laid on the background",
-              "choose it: --background black or white"),
-    "frames": ("warning", "files hold several frames: the first is used", "save frames singly"),
-    "one-pixel": ("warning", "images are 1x1 pixels", "leave them out if they are not meant"),
-    "strip": ("warning", "images are thin strips", "leave them out if they are not meant"),
-    "palette": ("info", "palette images turned into RGB", ""),
-    "orientation": ("info", "images turned upright by their EXIF orientation", ""),
-    "icc": ("info", "images carry a colour profile, which is not applied", ""),
-    "misnamed": ("info", "files are not what their name says; read by content", ""),
-}  # fmt: skip
+    "cmyk": ("warning", "CMYK image[|s] converted to RGB; colours may shift", "convert to sRGB"),
+    "deep": ("warning", "16-bit image[|s] divided by 257 to 8 bits", "or give --value-range"),
+    "alpha": (
+        "warning",
+        "image[|s] with transparency laid on the background",
+        "choose it: --background black or white",
+    ),
+    "frames": (
+        "warning",
+        "file[|s] hold[s|] several frames: the first is used",
+        "save frames singly",
+    ),
+    "one-pixel": (
+        "warning",
+        "image[|s] [is|are] 1x1 pixels",
+        "leave them out if they are not meant",
+    ),
+    "strip": (
+        "warning",
+        "image[|s] [is a thin strip|are thin strips]",
+        "leave them out if they are not meant",
+    ),
+    "palette": ("info", "palette image[|s] turned into RGB", ""),
+    "orientation": ("info", "image[|s] turned upright by [its|their] EXIF orientation", ""),
+    "icc": ("info", "image[|s] carr[ies|y] a colour profile, which is not applied", ""),
+    "misnamed": (
+        "info",
+        "file[|s] [is not what its name says|are not what their names say]; read by content",
+        "",
+    ),
+}
 
 
 def faults(places: Sequence[tuple[str, str, str]], skip_bad: bool) -> Iterator[Finding]:
@@ -65,7 +93,7 @@ def faults(places: Sequence[tuple[str, str, str]], skip_bad: bool) -> Iterator[F
         what, mend = FAULTS[code]
         end = ": skipped" if skip_bad else ""
         severity: Severity = "warning" if skip_bad else "error"
-        yield Finding(severity, code, f"{len(where)} {what}{end}", tuple(where), mend)
+        yield Finding(severity, code, counted(len(where), what) + end, tuple(where), mend)
 
 
 def remarks(
@@ -78,7 +106,7 @@ def remarks(
             by_code[code].append(f"{path}  {detail}")
     for code, (severity, what, mend) in NOTES.items():
         if where := tuple(by_code[code]):
-            yield Finding(severity, code, f"{len(where)} {what}", where, mend)
+            yield Finding(severity, code, counted(len(where), what), where, mend)
     grey = [path for path, head in zip(paths, heads, strict=True) if head.channels == 1]
     if grey and len(grey) < len(heads):
         counts = f"{len(heads) - len(grey)} RGB, {len(grey)} grey"

@@ -11,7 +11,7 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 
 from learnaug.data.choose import Choice, ordered
-from learnaug.data.findings import Finding
+from learnaug.data.findings import Finding, counted
 from learnaug.data.folders import read_regular
 from learnaug.data.labels import number_labels
 from learnaug.data.layout import PART_NAMES, Item, Plan, class_names, compare_parts, not_there
@@ -72,7 +72,7 @@ def read_table(
         f"{name} line {n}: {len(row)} cells" for n, row in cells[1:] if len(row) != len(columns)
     ]
     if wrong:
-        what = f"{len(wrong)} rows have not the {len(columns)} cells of the header"
+        what = counted(len(wrong), f"row[|s] without the {len(columns)} cells of the header")
         mend = 'put cells that hold a separator into quotes: "a,b"'
         return None, (Finding("error", "bad-table", what, tuple(wrong), mend),)
     rows = tuple(
@@ -188,7 +188,7 @@ def _split_column(table: Table, places: Sequence[str]) -> tuple[list[str], list[
     )
     if not wrong:
         return [known[word] for word in words], []
-    what = f"{len(wrong)} rows name an unknown split"
+    what = counted(len(wrong), "row[|s] name[s|] an unknown split")
     fault = Finding("error", "unknown-split", what, wrong, "use train, valid or test")
     return [known.get(word, "") for word in words], [fault]
 
@@ -202,7 +202,7 @@ def _paths(path: Path, table: Table, places: Sequence[str]) -> Iterator[Finding]
         if not file or not (path.parent / file).exists()
     )
     if absent:
-        what = f"{len(absent)} rows name a file that does not exist"
+        what = counted(len(absent), "row[|s] name[s|] a file that does not exist")
         mend = f"mend the paths; they are relative to the folder of {printable(path.name)}"
         yield Finding("error", "missing-file", what, absent, mend)
     labels = defaultdict(set)
@@ -216,7 +216,7 @@ def _paths(path: Path, table: Table, places: Sequence[str]) -> Iterator[Finding]
             )
     if len(labels) < len(rows):
         double = tuple(printable(f) for f, n in Counter(f for _, f, _ in rows).items() if n > 1)
-        what = f"{len(double)} files stand in several rows"
+        what = counted(len(double), "file[|s] stand[s|] in several rows")
         yield Finding("warning", "double-row", what, double, "delete the second row")
     yield from _not_listed(path, set(labels))
 
@@ -234,7 +234,7 @@ def _not_listed(path: Path, listed: set[str]) -> Iterator[Finding]:
         if os.path.join(folder, name) not in real
     ]
     if idle:
-        what = f"{len(idle)} images beside the listed ones are not in {printable(path.name)}"
+        what = counted(len(idle), f"image[|s] beside the listed ones not in {printable(path.name)}")
         yield Finding(
             "warning", "not-listed", what, tuple(map(printable, idle)), "add rows for them"
         )
@@ -251,10 +251,10 @@ def _group_findings(name: str, items: Sequence[Item], idle: set[str]) -> Iterato
     what = f"{len(groups)} groups of images from {name}: whole groups stay in one part"
     yield Finding("info", "groups", what, (name,), "", len(items) - len(alone))
     if alone:
-        what = f"{len(alone)} images have no group in {name}: each is taken as its own"
+        what = counted(len(alone), f"image[|s] without a group in {name}: each is taken as its own")
         yield Finding("warning", "no-group", what, alone, f"add them to {name}")
     if idle:
-        what = f"{len(idle)} rows of {name} name no image of the set"
+        what = counted(len(idle), f"row[|s] of {name} name[s|] no image of the set")
         yield Finding(
             "warning", "idle-group", what, tuple(sorted(map(printable, idle))), "delete them"
         )
