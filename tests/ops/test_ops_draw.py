@@ -251,3 +251,16 @@ def test_only_partner_operations_touch_the_targets():
     for name, op in TABLE.items():
         if not op.partner and not op.unit:
             assert torch.equal(mix_targets(targets, sample(one(name), 64)), targets)
+
+
+def test_a_partner_is_taken_as_it_was_before_the_slot():
+    """Also where other pictures of the same slot were changed by another primitive first."""
+    images = noise(60, 1, 4, 4)
+    policy = Policy((Stage(((Element("invert"),), (Element("mixup", 1.0),))),))
+    drawn = draw(policy, 60, Seeds(0).numpy(), (4, 4))
+    mixing = drawn.branch[:, 0] == 1
+    own = drawn.mix[:, 0, None, None, None]
+    expected = own * images.numpy() + (1 - own) * images.numpy()[drawn.partner[:, 0]]
+    off = np.abs(apply(images, drawn).numpy() - expected)[mixing]
+    assert mixing.sum() > 10
+    assert off.max() <= 1
