@@ -39,6 +39,7 @@ PAYLOADS = (
     "{% for x in ().__class__.__base__.__subclasses__() %}{{x}}{% endfor %}",
     "{{ ''.__class__ }}",
     "${7*7}",
+    "{{7*191}}",
     "{0} {name} %s %d %(x)s %",
     "$\\frac{1}{0}$",
     "$x^{$",

@@ -10,7 +10,17 @@ LIVE_TAGS = {
     "script", "iframe", "object", "embed", "link", "base", "form", "input", "button", "audio",
     "video", "source", "foreignobject", "animate", "set", "image", "template", "noscript", "a:x",
 }  # fmt: skip
-ADDRESSES = {"href", "src", "srcset", "action", "formaction", "xlink:href", "poster", "data", "ping"}
+ADDRESSES = {
+    "href",
+    "src",
+    "srcset",
+    "action",
+    "formaction",
+    "xlink:href",
+    "poster",
+    "data",
+    "ping",
+}
 
 
 @dataclass
@@ -62,7 +72,9 @@ class Page(HTMLParser):
                 found.append("<meta refresh>")
         styles = re.findall(r"<style>(.*?)</style>", self.source, re.DOTALL)
         styles += [attributes.get("style", "") for _, attributes in self.tags]
-        return found + [s[:80] for s in styles if re.search(r"url\((?!['\"]?#)|@import|expression", s)]
+        return found + [
+            s[:80] for s in styles if re.search(r"url\((?!['\"]?#)|@import|expression", s)
+        ]
 
 
 def _dangerous(name: str, value: str) -> bool:

@@ -84,7 +84,13 @@ def test_the_screenshot_shows_the_page(
 
 def test_it_prints(browser: str, page: Path, tmp_path: Path) -> None:
     target = tmp_path / "page.pdf"
-    run(browser, tmp_path / "home", "--no-pdf-header-footer", f"--print-to-pdf={target}", page.as_uri())
+    run(
+        browser,
+        tmp_path / "home",
+        "--no-pdf-header-footer",
+        f"--print-to-pdf={target}",
+        page.as_uri(),
+    )
     content = target.read_bytes()
     assert content.startswith(b"%PDF")
     assert len(re.findall(rb"/Type\s*/Page\b", content)) >= 3

@@ -56,7 +56,9 @@ def delta_points(facts: Facts) -> float:
 
 def forest(facts: Facts) -> Chart | None:
     """Return the intervals under each verdict: over runs, and over images."""
-    rows = [row for verdict in (facts.verdict, facts.second) for row in _forest_rows(facts, verdict)]
+    rows = [
+        row for verdict in (facts.verdict, facts.second) for row in _forest_rows(facts, verdict)
+    ]
     if not rows:
         return None
     delta = delta_points(facts)
@@ -97,14 +99,18 @@ def _percent(interval: Interval | None) -> Interval | None:
 STAGES = {
     "screen": (
         "Screen stage: validation part",
-        "Each dot is one training; the large mark is the mean and the line its 95 % interval "
-        "({n}); an arrow head says that it goes on. This stage only chooses the candidate; "
-        "nothing is claimed from it.",
+        (
+            "Each dot is one training; the large mark is the mean and the line its 95 % interval "
+            "({n}); an arrow head says that it goes on. This stage only chooses the candidate; "
+            "nothing is claimed from it."
+        ),
     ),
     "confirm": (
         "Confirm stage: test part",
-        "The same for the fresh seeds of the confirm stage, on test images that no choice was "
-        "made on ({n}). The verdict rests on these runs alone.",
+        (
+            "The same for the fresh seeds of the confirm stage, on test images that no choice was "
+            "made on ({n}). The verdict rests on these runs alone."
+        ),
     ),
 }
 
@@ -198,7 +204,8 @@ def _classes(facts: Facts) -> Chart | None:
     cut = "" if shown is found else f" Of {len(found)} classes the {half} at either end are drawn."
     caption = (
         "Classes right of zero gain, classes left of it lose; a line that crosses zero says "
-        f"nothing either way. Lines: 95 % intervals over the class's test images (n at the right).{cut}"
+        "nothing either way. Lines: 95 % intervals over the class's test images (n at the right)."
+        f"{cut}"
     )
     return Chart(heading, svg, caption)
 
@@ -212,8 +219,10 @@ def _class_row(one: ClassEffect) -> Row:
 CURVES = {
     "loss": (
         "Training loss",
-        "Falling and flat at the end: trained to the end. Losses of methods that mix labels are "
-        "higher by nature and do not compare.",
+        (
+            "Falling and flat at the end: trained to the end. Losses of methods that mix labels are "
+            "higher by nature and do not compare."
+        ),
         1.0,
     ),
     "valid_accuracy": (

@@ -123,6 +123,11 @@ def mapping(value: Any) -> Json:
     return value if isinstance(value, dict) else {}
 
 
+def objects(value: Any) -> list[Json]:
+    """Return the objects of a JSON array."""
+    return [one for one in value if isinstance(one, dict)] if isinstance(value, list) else []
+
+
 def names(value: Any) -> list[str]:
     """Return the strings of a JSON array; a single string counts as an array of one."""
     if isinstance(value, str):
@@ -178,10 +183,12 @@ def _planned(out: Path, plan: Json, summary: Json) -> list[Key]:
         for seed in integers(plan.get("confirm_seeds"))
     ]
     keys += [key for key in fresh if key[0] in chosen or _started(out, *key[:2])]
-    for row in map(mapping, summary.get("methods") or []):
+    for row in objects(summary.get("methods")):
         stage, part = str(row.get("stage") or "screen"), str(row.get("part") or "valid")
         keys += [(str(row.get("method")), s, stage, part) for s in integers(row.get("seeds"))]
-    unique = {(method, seed, stage): (method, seed, stage, part) for method, seed, stage, part in keys}
+    unique = {
+        (method, seed, stage): (method, seed, stage, part) for method, seed, stage, part in keys
+    }
     return sorted(unique.values(), key=lambda key: key[2] != "screen")
 
 

@@ -27,7 +27,8 @@ __all__ = ["Curve", "Interval", "Row", "accuracy", "cost", "curves", "effects", 
 
 WIDTH = 440  # user units of every figure: still readable where a phone shows it at 360 px
 LINE = 24  # height of one row
-MAX_LABEL = 22
+MAX_LABEL = 28  # columns of a name at the left of its row
+SIDE_LABEL = 20  # and of one at the right of the axes
 
 INK, MUTED, GRID, BAND = "#111213", "#66676b", "#d9dadd", "#eceff3"
 COLOUR = {  # Okabe and Ito's colours: told apart with every kind of colour blindness
@@ -188,7 +189,8 @@ def short(text: str, limit: int = MAX_LABEL) -> str:
 
 def _style(title: str) -> Any:
     """Return matplotlib's settings for one figure; its title keeps the ids of figures apart."""
-    return matplotlib.style.context(["default", {**STYLE, "svg.hashsalt": title}])
+    salt = title.encode("ascii", "backslashreplace").decode()
+    return matplotlib.style.context(["default", {**STYLE, "svg.hashsalt": salt}])
 
 
 def _axes(height: float) -> tuple[Figure, Any]:
@@ -199,7 +201,7 @@ def _axes(height: float) -> tuple[Figure, Any]:
 def _row_axes(rows: Sequence[Row], label: str) -> tuple[Figure, Any]:
     figure, axes = _axes(52 + LINE * max(len(rows), 1))
     axes.set_yticks(range(len(rows)))
-    names = [short(row.name, MAX_LABEL + 6) for row in rows]
+    names = [short(row.name) for row in rows]
     axes.set_yticklabels(names, parse_math=False, color=INK)
     axes.set_ylim(len(rows) - 0.4, -0.6)
     axes.set_xlabel(label)
@@ -283,7 +285,7 @@ def _side_labels(axes: Any, points: Sequence[tuple[str, str, float, float]]) -> 
     gap = min(0.075, 1.0 / max(len(points), 1))
     for (name, kind, x, y), place in zip(points, _spread(heights, gap), strict=True):
         axes.annotate(
-            short(name),
+            short(name, SIDE_LABEL),
             xy=(x, y),
             xytext=(1.05, place),
             textcoords="axes fraction",
@@ -291,7 +293,12 @@ def _side_labels(axes: Any, points: Sequence[tuple[str, str, float, float]]) -> 
             color=MUTED if kind == "other" else COLOUR[kind],
             fontsize=12,
             parse_math=False,
-            arrowprops={"arrowstyle": "-", "color": COLOUR["other"], "linewidth": 0.7, "shrinkB": 4},
+            arrowprops={
+                "arrowstyle": "-",
+                "color": COLOUR["other"],
+                "linewidth": 0.7,
+                "shrinkB": 4,
+            },
         )
 
 
@@ -324,8 +331,8 @@ def _svg(figure: Figure, title: str) -> str:
 def _for_page(svg: str, title: str) -> str:
     box = re.search(r'viewBox="([\d. ]+)"', svg)
     inner = svg[svg.index(">", svg.index("<svg")) + 1 : svg.rindex("</svg>")]
-    inner = re.sub(r"<metadata>.*?</metadata>", "", inner, flags=re.DOTALL)
-    inner = re.sub(r'<g id="[^"]*"', "<g", inner).replace("xlink:href", "href")
+    inner = re.sub(r"<(metadata|style)\b.*?</\1>", "", inner, flags=re.DOTALL)
+    inner = re.sub(r'<g id="[^"]*"', "<g", inner).replace("<use xlink:href=", "<use href=")
     inner = re.sub(r"font: ((?:\d+ )?)([\d.]+)px [^;\"]*", r"font-size: \2px", inner)
     inner = re.sub(r"\b(fill|stroke): (#[0-9a-f]{6})", _variable, inner)
     name = escape(printable(title), quote=True)

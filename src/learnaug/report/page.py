@@ -13,8 +13,8 @@ from markupsafe import Markup
 
 from learnaug import rundir
 from learnaug.errors import printable
-from learnaug.report import charts, words, pictures, tables
-from learnaug.report.collect import Facts, Json, collect, mapping, names, number
+from learnaug.report import charts, pictures, tables, words
+from learnaug.report.collect import Facts, Json, collect, mapping, names, number, objects
 
 __all__ = ["build", "render"]
 
@@ -118,7 +118,7 @@ def _content(facts: Facts) -> Json:
     table = tables.arms(facts)
     forest = charts.forest(facts)
     return {
-        "css": Markup(_text("page.css")),  # noqa: S704 - our own file
+        "css": Markup(_text("page.css")),
         "svg": Markup,
         "data_name": _data(facts).get("name") or facts.plan.get("source") or "this data",
         "verdicts": [_verdict(facts, one) for one in (facts.verdict, facts.second) if one],
@@ -226,8 +226,7 @@ def _sheets(facts: Facts) -> list[tuple[str, list[pictures.Sheet]]]:
 def _check(facts: Facts) -> Json:
     """Return the data check: findings, worst first, and the images of each class."""
     order = ("error", "ask", "warning", "info")
-    found = [mapping(one) for one in facts.check.get("findings") or []]
-    found = [one | {"severity": one.get("severity")} for one in found]
+    found = objects(facts.check.get("findings"))
     findings = [
         {
             "severity": severity,
@@ -248,12 +247,16 @@ def command(facts: Facts) -> str:
     """Return the command that repeats the comparison; of absolute places only the last name."""
     given = facts.plan.get("command") or facts.summary.get("command") or ""
     try:
-        words = [str(word) for word in given] if isinstance(given, list) else shlex.split(str(given))
+        words = (
+            [str(word) for word in given] if isinstance(given, list) else shlex.split(str(given))
+        )
     except ValueError:  # an open quote: show it as it came
         return str(given)
     return " ".join(_word(word) for word in words)
 
 
 def _word(word: str) -> str:
-    place = re.fullmatch(r"((?:--[\w-]+=)?)(?:~|[A-Za-z]:)?[\\/].*?([^\\/]+)[\\/]*", word, re.DOTALL)
+    place = re.fullmatch(
+        r"((?:--[\w-]+=)?)(?:~|[A-Za-z]:)?[\\/].*?([^\\/]+)[\\/]*", word, re.DOTALL
+    )
     return place[1] + shlex.quote(place[2]) if place else shlex.quote(word)

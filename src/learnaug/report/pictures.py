@@ -37,7 +37,9 @@ def sheets(samples: Mapping[str, np.ndarray]) -> dict[str, list[Sheet]]:
     Args:
         samples: name -> uint8 [rows, n, C, H, W]; at most 2 rows and 8 columns are shown.
     """
-    kept = {name: images[:MAX_ROWS, :MAX_COLUMNS] for name, images in samples.items() if _fit(images)}
+    kept = {
+        name: images[:MAX_ROWS, :MAX_COLUMNS] for name, images in samples.items() if _fit(images)
+    }
     side = _side(kept)
     return {name: [_sheet(row, side) for row in images] for name, images in kept.items()}
 
@@ -77,8 +79,8 @@ def _resize(picture: Image.Image, side: int) -> Image.Image:
         factor = side // longest
         size = (picture.width * factor, picture.height * factor)
         return picture.resize(size, Image.Resampling.NEAREST)
-    size = tuple(max(1, round(edge * side / longest)) for edge in picture.size)
-    return picture.resize((size[0], size[1]), Image.Resampling.LANCZOS)
+    width, height = (max(1, round(edge * side / longest)) for edge in picture.size)
+    return picture.resize((width, height), Image.Resampling.LANCZOS)
 
 
 def _address(sheet: Image.Image) -> str:

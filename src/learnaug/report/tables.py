@@ -8,7 +8,7 @@ from statistics import fmean
 
 import numpy as np
 
-from learnaug.report.collect import Facts, Json, Run, mapping, number
+from learnaug.report.collect import Facts, Json, Run, mapping, number, objects
 from learnaug.seeds import Seeds
 from learnaug.stats import image_interval, paired, share_won
 
@@ -157,7 +157,9 @@ def _arm(facts: Facts, stage: str, method: str) -> Arm:
     runs = facts.of(method, stage)
     done = [run for run in runs if run.state == "done"]
     row = _summary_row(facts, stage, method)
-    scores = tuple(s for s in map(number, row.get("scores") or []) if s is not None)
+    given = row.get("scores")
+    given = given if isinstance(given, list) else []
+    scores = tuple(s for s in map(number, given) if s is not None)
     scores = scores or tuple(run.score for run in done if run.score is not None)
     failed = max(int(number(row.get("failed")) or 0), sum(run.state == "failed" for run in runs))
     mean = number(row.get("mean"))
@@ -176,15 +178,13 @@ def _arm(facts: Facts, stage: str, method: str) -> Arm:
 
 
 def _summary_row(facts: Facts, stage: str, method: str) -> Json:
-    for row in map(mapping, facts.summary.get("methods") or []):
+    for row in objects(facts.summary.get("methods")):
         if (row.get("stage"), row.get("method")) == (stage, method):
             return row
     return {}
 
 
-def _seconds(
-    row: Json, done: Sequence[Run], n: int
-) -> tuple[float | None, float | None]:
+def _seconds(row: Json, done: Sequence[Run], n: int) -> tuple[float | None, float | None]:
     """Return seconds per training, learning included, and those of learning alone.
 
     A row of the summary holds sums over its runs.

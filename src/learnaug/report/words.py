@@ -30,7 +30,7 @@ PART_NAMES = {"train": "training", "valid": "validation", "test": "test (sealed)
 
 
 def control(facts: Facts, table: Sequence[Arm]) -> str:
-    """Return how a learned candidate stands beside the uniform random policy; "" for a fixed one."""
+    """Return how a learned candidate stands beside the random policy; "" for a fixed one."""
     learned = any(run.learned for run in facts.runs if run.method == facts.candidate)
     if not (facts.candidate and (learned or facts.second)):
         return ""
@@ -52,10 +52,13 @@ def control(facts: Facts, table: Sequence[Arm]) -> str:
 
 
 def todo(facts: Facts) -> Json:
-    """Return what to do now: one sentence, and the lines of Python where there is something to use."""
+    """Return what to do now: a sentence or two, and the Python that uses what was learned."""
     outcome, candidate, base = facts.verdict.get("outcome"), facts.candidate, facts.baseline
     if not facts.verdict:
-        return {"text": "The comparison is not finished: run its command again to go on.", "code": ""}
+        return {
+            "text": "The comparison is not finished: run its command again to go on.",
+            "code": "",
+        }
     text = {
         "helps": f"Train with {candidate}.",
         "harms": f"Stay with the baseline ({base}); leave {candidate} out.",
@@ -110,7 +113,7 @@ def gaps(facts: Facts) -> list[str]:
 
 
 def error_change(found: Sequence[Pair]) -> float | None:
-    """Return the relative change of the error rate, candidate against baseline (−0.1: a tenth less)."""
+    """Return (error of the candidate - error of the baseline) / error of the baseline."""
     if not found:
         return None
     before = 1 - fmean(pair.baseline for pair in found)
@@ -130,7 +133,10 @@ def protocol(facts: Facts, table: Sequence[Arm]) -> Lines:
         ("Pairs in the confirm stage (n)", str(n)),
         ("Seeds", _seeds(plan)),
         ("Failed runs", f"{runs['failed']} of {runs['planned']}"),
-        ("Smallest difference of interest", f"±{100 * (number(plan.get('delta')) or 0.01):.1f} points"),
+        (
+            "Smallest difference of interest",
+            f"±{100 * (number(plan.get('delta')) or 0.01):.1f} points",
+        ),
         ("Epoch rule", f"last epoch{_of_epochs(plan)}; never the highest of several"),
         ("Highest minus last epoch, validation", _peak(facts)),
         ("Test part", _test_reads(facts)),
@@ -182,7 +188,7 @@ def versions(facts: Facts) -> Lines:
 
 
 def balance(facts: Facts) -> Json:
-    """Return the images of each class as (name, count, share of the largest), and what is said of it."""
+    """Return the images of each class as (name, count, share of the largest), and other counts."""
     given = next(
         (mapping(facts.check.get(key)) for key in ("per_class", "class_counts", "counts", "classes")
          if mapping(facts.check.get(key))), {},
