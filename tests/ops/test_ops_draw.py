@@ -264,3 +264,12 @@ def test_a_partner_is_taken_as_it_was_before_the_slot():
     off = np.abs(apply(images, drawn).numpy() - expected)[mixing]
     assert mixing.sum() > 10
     assert off.max() <= 1
+
+
+def test_the_smallest_number_does_not_take_a_branch_without_weight():
+    class Zeros:
+        def random(self, shape: tuple[int, ...], dtype: type) -> np.ndarray:
+            return np.zeros(shape, dtype)
+
+    drawn = draw(Policy((Stage(THREE, (0.0, 1.0, 1.0)),)), 3, Zeros(), SIZE)  # type: ignore[arg-type]
+    assert (drawn.branch == 1).all()

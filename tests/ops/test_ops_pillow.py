@@ -248,3 +248,10 @@ def test_resized_crop_has_that_area_and_the_papers_aspects():
     assert np.abs(area - 0.3).max() < 0.02
     assert 0.72 < aspect.min() < 0.80  # 3/4, within what whole grey levels tell
     assert 1.25 < aspect.max() < 1.36
+
+
+def test_translate_on_the_brink_between_two_pixels():
+    v = single(0.1)  # 25·v is 2.5 and a few billionths
+    images = noise(4, 3, 25, 25)
+    expected = by_pillow(images, lambda p: affine(p, (1, 0, -25 * v, 0, 1, 0), NEAREST, 0))
+    assert worst(run(images, "translate_x", 0.1), expected) == 0
