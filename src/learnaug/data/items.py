@@ -63,16 +63,27 @@ def from_items(
             "error", "empty", f"{name} has no item", (name,), "give (image, label) pairs"
         )
         return None, tuple(read.findings or [empty])
-    labels = [read.labels[i] for i in kept]
+    return _assemble(read, pixels, kept, _names(sources), rules, name)
+
+
+def _assemble(
+    read: _Read,
+    pixels: list[Pixels],
+    kept: list[int],
+    names: tuple[str, ...] | None,
+    rules: Rules,
+    name: str,
+) -> Found:
+    """Bring all images to one size and one number of channels, and number the labels."""
     places = [read.places[i] for i in kept]
-    codes, classes, faults = number_labels(labels, places, _names(sources))
-    findings = [*read.findings, *faults]
+    codes, classes, faults = number_labels([read.labels[i] for i in kept], places, names)
     heads = [Header(p.shape[0], p.shape[1], p.shape[2]) for p in pixels]
     asked, side = sizes_differ(heads, rules.size)
-    findings += [*asked, *remarks(places, heads, {}), *class_names(classes)]
+    said = (*asked, *remarks(places, heads, {}), *class_names(classes))
+    findings = (*read.findings, *faults, *said)
     channels = {head.channels for head in heads}
     if codes is None or not channels <= {1, max(channels)}:
-        return None, tuple(findings)
+        return None, findings
     flat = pixels if side is None else [resize(p, side) for p in pixels]
     wide = [np.repeat(p, max(channels) // p.shape[2], axis=2).transpose(2, 0, 1) for p in flat]
     data = ImageSet(
@@ -83,9 +94,9 @@ def from_items(
         ids=tuple(places),
         groups=np.full(len(places), -1, np.int64),
         parts=np.array([read.parts[i] for i in kept], "<U5"),
-        findings=tuple(findings),
+        findings=findings,
     )
-    return data, tuple(findings)
+    return data, findings
 
 
 def as_array(values: Any) -> npt.NDArray[Any]:
