@@ -20,7 +20,7 @@ from learnaug import nets, rundir
 from learnaug.data import load, split
 from learnaug.methods.table import augmenter
 from learnaug.seeds import Seeds
-from learnaug.train import (
+from learnaug.training import (
     Keep,
     Phase,
     Recipe,

@@ -17,7 +17,7 @@ from learnaug import nets
 from learnaug.data import Batch, ImageSet, make_batch
 from learnaug.methods import METHODS, Budget, Learned, Learning, card, load_augmenter, resolve
 from learnaug.seeds import Seeds
-from learnaug.train import Augmenter, Keep, Recipe
+from learnaug.training import Augmenter, Keep, Recipe
 
 CPU = torch.device("cpu")
 Check = Callable[[str, Path], None]

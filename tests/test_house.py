@@ -16,7 +16,7 @@ PACKAGE = ROOT / "src" / "learnaug"
 LAYERS = [
     {"errors", "seeds", "config", "rundir"},
     {"ops", "data", "stats", "nets"},
-    {"train"},
+    {"training"},
     {"methods"},
     {"study"},
     {"report", "interop"},
@@ -363,7 +363,7 @@ def test_import_costs_no_torch(module: str) -> None:
 
 DOC = '"""Doc."""\n'
 PLANTED = [
-    (upward_imports, "ops/a.py", "from learnaug.train import loop"),
+    (upward_imports, "ops/a.py", "from learnaug.training import loop"),
     (upward_imports, "ops/a.py", "import learnaug.cli"),
     (upward_imports, "ops/a.py", "from learnaug import data"),
     (upward_imports, "ops/a.py", "from ..nets import zoo"),

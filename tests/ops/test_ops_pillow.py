@@ -81,6 +81,19 @@ def test_translate(shift, fill):
         assert worst(run(images, "translate_y", shift, fill=fill), by_pillow(images, down)) == 0
 
 
+@pytest.mark.parametrize("shift", [-32.0, -7.47, -1.0, 0.0, 0.4, 2.0, 5.33, 32.0])
+def test_shift(shift):
+    def right(picture: Picture) -> Picture:
+        return affine(picture, (1, 0, -shift, 0, 1, 0), NEAREST, 0)
+
+    def down(picture: Picture) -> Picture:
+        return affine(picture, (1, 0, 0, 0, 1, -shift), NEAREST, 0)
+
+    for images in batches(8):
+        assert worst(run(images, "shift_x", shift), by_pillow(images, right)) == 0
+        assert worst(run(images, "shift_y", shift), by_pillow(images, down)) == 0
+
+
 SHEARS = [-0.99, -0.3, -0.1, 0.0, 0.07, 0.2, 0.3, 0.5, 0.99]
 
 

@@ -12,7 +12,8 @@ from learnaug.ops.autoaugment import SUBPOLICIES
 
 THEIRS = {  # torchvision's name of ours
     "identity": "Identity", "shear_x": "ShearX", "shear_y": "ShearY", "translate_x": "TranslateX",
-    "translate_y": "TranslateY", "rotate": "Rotate", "color": "Color", "contrast": "Contrast",
+    "translate_y": "TranslateY", "shift_x": "TranslateX", "shift_y": "TranslateY",
+    "rotate": "Rotate", "color": "Color", "contrast": "Contrast",
     "sharpness": "Sharpness", "brightness": "Brightness", "posterize": "Posterize",
     "solarize": "Solarize", "autocontrast": "AutoContrast", "equalize": "Equalize",
     "invert": "Invert",
@@ -61,7 +62,7 @@ def test_trivialaugment_equals_torchvisions_grid():
     from torchvision.transforms.autoaugment import TrivialAugmentWide
 
     space = TrivialAugmentWide()._augmentation_space(31)
-    elements = [branch[0] for branch in spaces.trivialaugment(side=SIDE).stages[0].branches]
+    elements = [branch[0] for branch in spaces.trivialaugment().stages[0].branches]
     assert sorted(THEIRS[e.op] for e in elements) == sorted(space)
     for element in elements:
         magnitudes, signed = space[THEIRS[element.op]]
@@ -72,13 +73,10 @@ def test_trivialaugment_equals_torchvisions_grid():
 
 
 def test_trivialaugment_translates_32_pixels_at_any_size():
-    def reach(side: int) -> float:
-        elements = [b[0] for b in spaces.trivialaugment(side).stages[0].branches]
-        return max(next(e for e in elements if e.op == "translate_x").values) * side
-
-    assert reach(32) == reach(64) == pytest.approx(32)
-    assert reach(224) == pytest.approx(32)
-    assert reach(28) == 28  # the whole side is the most there is
+    elements = [branch[0] for branch in spaces.trivialaugment().stages[0].branches]
+    for name in ("shift_x", "shift_y"):
+        element = next(e for e in elements if e.op == name)
+        assert (max(element.values), element.sign, TABLE[name].unit) == (32, True, "pixels")
 
 
 @pytest.mark.parametrize("magnitude", [0, 5, 9, 15, 30])

@@ -11,6 +11,7 @@ import pytest
 from hostile import PAYLOADS
 from page_reader import Page
 
+from learnaug.errors import printable
 from learnaug.report import figures
 from learnaug.report.figures import MAX_LABEL, SIDE_LABEL, Curve, Row, short
 from learnaug.report.pictures import sheets
@@ -18,21 +19,33 @@ from learnaug.report.pictures import sheets
 SHOWN = [payload for payload in PAYLOADS if payload]
 
 
-@pytest.mark.parametrize("name", SHOWN)
-def test_any_name_is_drawn_as_text(name: str) -> None:
-    rows = [Row(name, (1.0, 2.0), 1.5, (0.5, 2.5), note="1.5"), Row("b", (3.0,), 3.0)]
-    x = np.array([1.0, 2.0])
-    drawn = [
-        figures.accuracy(rows, "percent", name),
-        figures.cost(rows, "points", name),
-        figures.curves([Curve(name, "candidate", x, x, x - 1, x + 1)], "loss", name),
-    ]
-    for svg in drawn:
-        found = Page(svg)
-        assert found.live() == []
-        drawn_text = svg[svg.index("</title>") :]
+X = np.array([1.0, 2.0])
+ROWS = [Row(name, (float(i), i + 1.0), i + 0.5, (i, i + 1.0)) for i, name in enumerate(SHOWN)]
+DRAWN = {
+    "accuracy": lambda: figures.accuracy(ROWS, "percent", "t"),
+    "cost": lambda: figures.cost(ROWS, "points", "t"),
+    "curves": lambda: figures.curves(
+        [Curve(name, "candidate", X, X + i, X, X + i) for i, name in enumerate(SHOWN)], "loss", "t"
+    ),
+}
+
+
+@pytest.mark.parametrize("kind", DRAWN)
+def test_any_name_is_drawn_as_text(kind: str) -> None:
+    found = Page(DRAWN[kind]())
+    assert found.live() == []
+    seen = re.sub(r"\s", "", found.text)
+    for name in SHOWN:
         begin = short(name, SIDE_LABEL).removesuffix("…")
-        assert re.sub(r"\s", "", begin) in re.sub(r"\s", "", Page(drawn_text).text)
+        assert re.sub(r"\s", "", begin) in seen
+
+
+@pytest.mark.parametrize("title", SHOWN)
+def test_any_title_is_the_name_of_its_figure(title: str) -> None:
+    drawn = Page(figures._for_page('<svg viewBox="0 0 1 1"><g id="a"></g></svg>', title))
+    (svg,) = [attributes for tag, attributes in drawn.tags if tag == "svg"]
+    assert svg["aria-label"] == printable(title)
+    assert drawn.live() == []
 
 
 def test_a_label_is_short_and_one_line() -> None:

@@ -11,7 +11,7 @@ from learnaug.data import Batch, ImageSet
 from learnaug.errors import ConfigError
 from learnaug.methods import use
 from learnaug.seeds import Seeds
-from learnaug.train import Augmenter
+from learnaug.training import Augmenter
 
 __all__ = ["Chain", "PolicyAugmenter", "load_folder"]
 

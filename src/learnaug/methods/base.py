@@ -10,7 +10,7 @@ import torch
 
 from learnaug.data import ImageSet
 from learnaug.seeds import Seeds
-from learnaug.train import Augmenter, Keep, Phase, Recipe
+from learnaug.training import Augmenter, Keep, Phase, Recipe
 
 __all__ = ["Budget", "Learned", "Learning", "Method"]
 

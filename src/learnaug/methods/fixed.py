@@ -11,7 +11,7 @@ from learnaug import ops
 from learnaug.methods.augmenters import Chain, PolicyAugmenter
 from learnaug.methods.base import Budget, Learned, Learning, Method
 from learnaug.seeds import Seeds
-from learnaug.train import Augmenter, Keep
+from learnaug.training import Augmenter, Keep
 
 __all__ = ["Chained", "Fixed", "Given"]
 

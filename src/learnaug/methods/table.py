@@ -14,7 +14,7 @@ from learnaug.methods.augmenters import Chain, PolicyAugmenter, load_folder
 from learnaug.methods.base import Method
 from learnaug.methods.fixed import Chained, Fixed
 from learnaug.ops import spaces
-from learnaug.train import Augmenter
+from learnaug.training import Augmenter
 
 __all__ = ["CONTROLS", "METHODS", "Row", "augmenter", "is_learned", "load_augmenter", "resolve"]
 

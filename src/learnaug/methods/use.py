@@ -12,7 +12,7 @@ from torch.nn.functional import one_hot
 from learnaug.data import Batch
 from learnaug.errors import UsageError
 from learnaug.seeds import Seeds
-from learnaug.train import Augmenter
+from learnaug.training import Augmenter
 
 __all__ = ["apply"]
 

@@ -112,6 +112,14 @@ def _translate_y(v: Floats, _: Any, size: Size) -> Floats:
     return _rows(len(v), 1, 0, 0, 0, 1, -v * size[0])
 
 
+def _shift_x(v: Floats, _: Any, size: Size) -> Floats:
+    return _rows(len(v), 1, 0, -v, 0, 1, 0)
+
+
+def _shift_y(v: Floats, _: Any, size: Size) -> Floats:
+    return _rows(len(v), 1, 0, 0, 0, 1, -v)
+
+
 def _rotate(v: Floats, _: Any, size: Size) -> Floats:
     # 15 digits, so that quarter turns have true zeros.
     c, s = np.cos(np.radians(v)).round(15), np.sin(np.radians(v)).round(15)
@@ -169,6 +177,8 @@ _BY_NAME: dict[str, Callable[[Floats, NDArray[np.float32], Size], Floats]] = {
     "shear_y": _shear_y,
     "translate_x": _translate_x,
     "translate_y": _translate_y,
+    "shift_x": _shift_x,
+    "shift_y": _shift_y,
     "rotate": _rotate,
     "hflip": _hflip,
     "vflip": _vflip,

@@ -87,15 +87,14 @@ def randaugment(n: int = 2, magnitude: int = 9, bins: int = 31) -> Policy:
     return Policy((stage,) * n, "randaugment", {"n": n, "magnitude": magnitude, "bins": bins})
 
 
-def trivialaugment(side: int = 32, bins: int = 31) -> Policy:
+def trivialaugment(bins: int = 31) -> Policy:
     """One operation of 14 at one of 31 magnitudes, both drawn evenly. Müller & Hutter 2021, Wide.
 
-    Translation reaches 32 pixels whatever the picture's size, in the paper's code and in
-    torchvision: that is 32/side of ours, so give the side of your pictures.
+    Translation reaches 32 pixels whatever the picture's size, as in the paper's code and in
+    torchvision.
     """
     grid = np.linspace(0.0, 1.0, bins)
-    reach = min(1.0, 32 / side)
-    tops = {"shear_x": 0.99, "shear_y": 0.99, "translate_x": reach, "translate_y": reach}
+    tops = {"shear_x": 0.99, "shear_y": 0.99, "shift_x": 32.0, "shift_y": 32.0}
     elements = [Element("identity")]
     elements += [_listed(name, grid * top) for name, top in (tops | {"rotate": 135.0}).items()]
     elements += [_listed(name, 1 + 0.99 * grid) for name in _ENHANCE]
@@ -106,7 +105,7 @@ def trivialaugment(side: int = 32, bins: int = 31) -> Policy:
         Element("equalize"),
     ]
     stage = Stage(tuple((element,) for element in elements))
-    return Policy((stage,), "trivialaugment", {"side": side, "bins": bins})
+    return Policy((stage,), "trivialaugment", {"bins": bins})
 
 
 def autoaugment(dataset: str = "cifar10") -> Policy:

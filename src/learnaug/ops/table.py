@@ -57,6 +57,7 @@ class Op:
 
 
 AA = "AutoAugment, Cubuk et al. 2019"
+TA = "TrivialAugment, Müller & Hutter 2021"
 
 _ROWS = (
     Op("identity", "none", "", 0, 0, 0, False, "leave the picture as it is", "TrivialAugment"),
@@ -70,6 +71,8 @@ _ROWS = (
        "move to the right by v·width", AA),
     Op("translate_y", "warp", "fraction of the side", -1, 1, 0, True,
        "move down by v·height", AA),
+    Op("shift_x", "warp", "pixels", -512, 512, 0, True, "move to the right by v pixels", TA),
+    Op("shift_y", "warp", "pixels", -512, 512, 0, True, "move down by v pixels", TA),
     Op("rotate", "warp", "degrees", -180, 180, 0, True, "turn counter-clockwise, size kept", AA),
     Op("color", "blend", "factor", 0, 2, 1, True, "0 grey, 1 unchanged, 2 more colourful", AA),
     Op("contrast", "lookup", "factor", 0, 2, 1, True, "0 flat mean grey, 1 unchanged", AA),

@@ -220,7 +220,7 @@ CURVES = {
     "loss": (
         "Training loss",
         (
-            "Falling and flat at the end: trained to the end. Losses of methods that mix labels are "
+            "Falling, then flat: trained to the end. Losses of methods that mix labels are "
             "higher by nature and do not compare."
         ),
         1.0,

@@ -28,10 +28,13 @@ BADGE = {
     "too-few-runs": "too few runs to tell",
 }
 # A place that starts at the root, at home or at a drive: only its last name is shown.
-QUOTED = re.compile(r"""(['"])(?:file://)?(?:~|[A-Za-z]:)?[\\/](?:[^'"\n]*[\\/])([^'"\\/\n]+)\1""")
+QUOTED = re.compile(
+    r"""(['"])(?:(?:file://)?~?/[^'"\n]*/(?=[^'"/\n]+\1)|[A-Za-z]:\\[^'"\n]*\\(?=[^'"\\\n]+\1))"""
+)
+NAME = r"""[^\s\x00-\x1f/\\'"<>|:,;]+"""
 PLACE = re.compile(
-    r"""(?<![\w.<…:/\\-])(?:file://)?(?:~(?=/)|[A-Za-z]:(?=\\))?[\\/](?:[^\s\\/'"<>|:,;]+[\\/])+"""
-    r"""(?=[^\s\\/'"<>|:,;]|\b|$)"""
+    rf"(?<![\w.<…:/\\-])(?:file://)?(?:~/(?:{NAME}/)*|/(?:{NAME}/)+)"
+    rf"|(?<!\w)[A-Za-z]:\\(?:{NAME}\\)*"
 )
 
 
@@ -72,8 +75,7 @@ def clean(value: object) -> object:
     """
     if isinstance(value, Markup):
         return value
-    text = printable(str(value))
-    text = PLACE.sub("…/", QUOTED.sub(r"\1…/\2\1", text))
+    text = printable(PLACE.sub("…/", QUOTED.sub(r"\1…/", str(value))))
     return text if len(text) <= MAX_TEXT else f"{text[:MAX_TEXT]}… ({len(text)} letters)"
 
 

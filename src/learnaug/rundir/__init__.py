@@ -51,6 +51,7 @@ from learnaug.rundir.layout import split_path as split_path
 from learnaug.rundir.layout import status_path as status_path
 from learnaug.rundir.layout import summary_path as summary_path
 from learnaug.rundir.locks import lock as lock
+from learnaug.rundir.locks import lock_handles as lock_handles
 from learnaug.rundir.origins import origin as origin
 from learnaug.rundir.origins import versions as versions
 from learnaug.rundir.records import append_record as append_record

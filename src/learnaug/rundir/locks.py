@@ -17,9 +17,9 @@ from learnaug.rundir.documents import read_json
 from learnaug.rundir.files import Place, disk_error, make_folder, sweep, write_all
 from learnaug.rundir.layout import lock_path
 
-__all__ = ["lock"]
+__all__ = ["lock", "lock_handles"]
 
-PATIENCE = 0.5  # seconds to learn who holds the lock
+PATIENCE = 0.5  # seconds to learn who holds the lock, and for the workers of a dead owner to end
 
 _held: set[int] = set()
 
@@ -49,7 +49,17 @@ def lock(folder: Place) -> Iterator[Path]:
         os.close(handle)
 
 
+def lock_handles() -> tuple[int, ...]:
+    """Return the open handles of the locks of this process, for `pass_fds` of its workers.
+
+    A worker that holds the handle keeps the lock for as long as it lives: nobody can take over
+    the folder of a killed owner while a worker of his still writes to it.
+    """
+    return tuple(_held)
+
+
 def _take(path: Path) -> int:
+    end = seconds() + PATIENCE
     while True:
         try:
             handle = os.open(path, os.O_RDWR | os.O_CREAT, 0o666)
@@ -57,7 +67,10 @@ def _take(path: Path) -> int:
             raise disk_error(error, path, 0) from error
         if not _try_lock(handle):
             os.close(handle)
-            raise _in_use(path)
+            if seconds() > end:
+                raise _in_use(path)
+            sleep(0.02)
+            continue
         with contextlib.suppress(OSError):
             if os.path.samestat(os.fstat(handle), os.stat(path)):
                 return handle

@@ -12,8 +12,8 @@ from learnaug.errors import UsageError
 from learnaug.methods.table import augmenter
 from learnaug.study.plan import Plan
 from learnaug.study.world import World
-from learnaug.train import Keep, Phase, Stopped, choose_device, threads
-from learnaug.train import fit as train_net
+from learnaug.training import Keep, Phase, Stopped, choose_device, threads
+from learnaug.training import fit as train_net
 
 __all__ = ["fit", "require_space"]
 

@@ -29,7 +29,14 @@ from learnaug.study.samples import write_samples
 from learnaug.study.stop import Interrupted, Stop, listening
 from learnaug.study.summary import arms, best, summarise
 from learnaug.study.world import World, open_world, store_data, store_splits
-from learnaug.train import Augmenter, Recipe, choose_device, choose_precision, cores, default_epochs
+from learnaug.training import (
+    Augmenter,
+    Recipe,
+    choose_device,
+    choose_precision,
+    cores,
+    default_epochs,
+)
 
 __all__ = ["Comparison", "compare", "go_on", "prepare", "require", "workers"]
 

@@ -17,7 +17,7 @@ from learnaug.errors import LearnaugError, printable
 from learnaug.methods import Budget, Learned, Learning
 from learnaug.study.plan import Job
 from learnaug.study.world import World
-from learnaug.train import Keep, Stopped, choose_device, fit, measure, predict
+from learnaug.training import Keep, Stopped, choose_device, fit, measure, predict
 
 __all__ = ["finished", "read_status", "run_job"]
 

@@ -10,7 +10,7 @@ from typing import Any, Literal
 
 from learnaug import rundir
 from learnaug.errors import RunError, UsageError
-from learnaug.train import Recipe
+from learnaug.training import Recipe
 
 __all__ = ["Job", "Plan"]
 

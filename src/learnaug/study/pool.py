@@ -18,12 +18,13 @@ from learnaug.study.job import finished, run_job
 from learnaug.study.plan import Job
 from learnaug.study.stop import Stop
 from learnaug.study.world import World
-from learnaug.train import Keep, threads
+from learnaug.training import Keep, threads
 
 __all__ = ["Tell", "execute"]
 
 Tell = Callable[[Job, dict[str, Any]], None]  # told {"share"}, {"say"}, {"start"} or {"end"}
 STEP = 0.01  # progress is told in steps of one percent
+PATIENCE = 8.0  # seconds that a worker has to save when it is asked to stop
 
 
 @dataclass(frozen=True, slots=True)
@@ -116,7 +117,7 @@ def _drive(world: World, todo: _Todo, stop: Stop, tell: Tell, every: float) -> N
         tell(job, {"start": True})
         status = _ask(worker, job, tell, every)
         if status is None:
-            status = _died(world.out, job, worker.wait())
+            status = _died(world.out, job, worker.wait(), stop())
         tell(job, {"end": status})
     if worker and worker.poll() is None:
         assert worker.stdin
@@ -140,7 +141,8 @@ def _start(out: Path) -> subprocess.Popen[str]:
         text=True,
         encoding="utf-8",
         bufsize=1,
-        start_new_session=True,
+        start_new_session=True,  # the terminal's Ctrl-C goes to us alone
+        pass_fds=rundir.lock_handles(),
     )
 
 
@@ -167,23 +169,27 @@ def _ask(
 
 
 def _send_stop(worker: subprocess.Popen[str], stop: Stop) -> None:
+    """Ask the worker to save and end; kill one that takes longer than PATIENCE."""
     while worker.poll() is None:
         if stop():
             try:
                 assert worker.stdin
                 worker.stdin.write(json.dumps({"stop": True}) + "\n")
+                worker.wait(PATIENCE)
             except (BrokenPipeError, ValueError):
                 pass
+            except subprocess.TimeoutExpired:
+                worker.kill()  # its last checkpoint stands
             return
         rundir.sleep(0.1)
 
 
-def _died(out: Path, job: Job, code: int) -> dict[str, Any]:
+def _died(out: Path, job: Job, code: int, stopping: bool) -> dict[str, Any]:
     how = f"was killed by signal {-code}" if code < 0 else f"ended with status {code}"
     hint = "; out of memory?" if code == -9 else ""
     status = asdict(job) | {
-        "state": "failed",
-        "error": f"the worker process {how}{hint}",
+        "state": "stopped" if stopping else "failed",
+        "error": None if stopping else f"the worker process {how}{hint}",
         "seconds": {"learn": 0.0, "train": 0.0},
     }
     rundir.write_json(rundir.status_path(rundir.run_folder(out, job.method, job.seed)), status)

@@ -19,7 +19,7 @@ from learnaug.study.pool import execute
 from learnaug.study.progress import Progress, Say
 from learnaug.study.stop import Interrupted, Stop, listening
 from learnaug.study.world import GIVEN, World, open_world
-from learnaug.train import Augmenter, Recipe
+from learnaug.training import Augmenter, Recipe
 
 __all__ = ["Trained", "resume", "train"]
 

@@ -16,8 +16,6 @@ from pathlib import Path
 from queue import SimpleQueue
 from typing import Any, TextIO
 
-GRACE = 15.0  # seconds between the parent's end and the worker's own
-
 
 def main() -> None:
     """Serve jobs until the input ends."""
@@ -26,41 +24,45 @@ def main() -> None:
     answers = os.fdopen(os.dup(1), "w", encoding="utf-8", buffering=1)
     os.dup2(2, 1)  # what a user's net prints must not look like an answer
     jobs: SimpleQueue[dict[str, Any] | None] = SimpleQueue()
-    stopping = threading.Event()
-    threading.Thread(target=_listen, args=(jobs, stopping), daemon=True).start()
+    stopping, working = threading.Event(), threading.Event()
+    threading.Thread(target=_listen, args=(jobs, stopping, working), daemon=True).start()
     sys.path[:] = json.loads(sys.argv[2])
-    _serve(Path(sys.argv[1]), jobs, stopping, answers)
+    _serve(Path(sys.argv[1]), jobs, stopping, working, answers)
 
 
-def _listen(jobs: SimpleQueue[dict[str, Any] | None], stopping: threading.Event) -> None:
+def _listen(
+    jobs: SimpleQueue[dict[str, Any] | None], stopping: threading.Event, working: threading.Event
+) -> None:
     for line in sys.stdin:
         order = json.loads(line)
         if order.get("stop"):
             stopping.set()
         else:
             jobs.put(order)
-    stopping.set()
+    if working.is_set():  # the parent is dead: what is on the disk is whole, nothing else counts
+        os._exit(1)
     jobs.put(None)
-    stuck = threading.Timer(GRACE, os._exit, [1])  # a net stuck in one step must not outlive us
-    stuck.daemon = True
-    stuck.start()
 
 
 def _serve(
     out: Path,
     jobs: SimpleQueue[dict[str, Any] | None],
     stopping: threading.Event,
+    working: threading.Event,
     answers: TextIO,
 ) -> None:
     from learnaug.study.job import run_job
     from learnaug.study.plan import Job
     from learnaug.study.world import open_world
-    from learnaug.train import Keep, threads
+    from learnaug.training import Keep, threads
 
     world = open_world(out)
 
     def answer(**event: Any) -> None:
-        answers.write(json.dumps(event) + "\n")
+        try:
+            answers.write(json.dumps(event) + "\n")
+        except BrokenPipeError:
+            os._exit(1)  # the parent is dead
 
     with threads(world.plan.threads):
         while (order := jobs.get()) is not None:
@@ -70,7 +72,10 @@ def _serve(
                 say=lambda text: answer(say=text),
                 every=order["every"],
             )
-            answer(end=run_job(world, Job(**order["job"]), keep))
+            working.set()
+            status = run_job(world, Job(**order["job"]), keep)
+            working.clear()
+            answer(end=status)
 
 
 if __name__ == "__main__":

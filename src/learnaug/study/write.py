@@ -18,7 +18,7 @@ from learnaug.errors import UsageError
 from learnaug.methods import load_augmenter
 from learnaug.seeds import Seeds
 from learnaug.study.progress import Progress, Say
-from learnaug.train import Augmenter
+from learnaug.training import Augmenter
 
 __all__ = ["write_augmented"]
 

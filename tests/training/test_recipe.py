@@ -8,7 +8,7 @@ import pytest
 import torch
 
 from learnaug.errors import ConfigError
-from learnaug.train.recipe import Recipe, default_epochs, learning_rate
+from learnaug.training.recipe import Recipe, default_epochs, learning_rate
 
 
 def test_all_broken_rules_are_named_at_once() -> None:

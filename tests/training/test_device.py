@@ -6,7 +6,7 @@ import pytest
 import torch
 
 from learnaug.errors import UsageError
-from learnaug.train.device import choose_device, choose_precision, cores, threads
+from learnaug.training.device import choose_device, choose_precision, cores, threads
 
 
 @pytest.mark.parametrize("name", ["cuda:99", "mps", "tpu", "xpu"])

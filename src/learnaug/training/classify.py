@@ -12,10 +12,10 @@ from learnaug.errors import RunError
 from learnaug.nets.rng import forked, reseed
 from learnaug.seeds import Seeds
 from learnaug.stats import accuracy
-from learnaug.train.augmenter import Phase, phase_at
-from learnaug.train.evaluate import Normalise, predict
-from learnaug.train.loop import Keep, run
-from learnaug.train.recipe import Recipe, learning_rate
+from learnaug.training.augmenter import Phase, phase_at
+from learnaug.training.evaluate import Normalise, predict
+from learnaug.training.loop import Keep, run
+from learnaug.training.recipe import Recipe, learning_rate
 
 __all__ = ["Classification", "fit", "soft_cross_entropy"]
 

@@ -14,10 +14,10 @@ from learnaug.data import Batch, ImageSet
 from learnaug.errors import RunError
 from learnaug.methods.table import augmenter
 from learnaug.seeds import Seeds
-from learnaug.train import Keep, Phase, Recipe, Stopped, fit, predict
-from learnaug.train.augmenter import phase_at
-from learnaug.train.classify import make_optimiser, soft_cross_entropy
-from learnaug.train.evaluate import Normalise
+from learnaug.training import Keep, Phase, Recipe, Stopped, fit, predict
+from learnaug.training.augmenter import phase_at
+from learnaug.training.classify import make_optimiser, soft_cross_entropy
+from learnaug.training.evaluate import Normalise
 
 CPU = torch.device("cpu")
 RECIPE = Recipe(epochs=4, batch_size=16)
@@ -145,10 +145,10 @@ def test_a_loss_that_is_not_finite_stops_before_the_step(tiny_set: ImageSet) -> 
 
 def test_global_generators_are_as_before(tiny_set: ImageSet) -> None:
     before = torch.get_rng_state()
-    state = np.random.get_state()[1].copy()  # noqa: NPY002
+    state = np.random.get_state()[1].copy()
     trained(tiny_set)
     assert torch.equal(before, torch.get_rng_state())
-    assert np.array_equal(state, np.random.get_state()[1])  # noqa: NPY002
+    assert np.array_equal(state, np.random.get_state()[1])
 
 
 def test_dropout_is_keyed_by_the_update(tiny_set: ImageSet) -> None:
