@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 from pathlib import Path
 
 import numpy as np
@@ -112,3 +113,10 @@ def test_labels_by_name_and_number() -> None:
     codes, classes, _ = number_labels([0, 1, 0, 1], rows, ("p", "q", "r"))
     assert codes is not None
     assert (codes.tolist(), classes) == ([0, 1, 0, 1], ("p", "q", "r"))
+
+
+def test_pipe_in_a_manifest_does_not_hang(table: Path) -> None:
+    os.mkfifo(table.parent / "pipe.png")
+    table.write_text(table.read_text() + "pipe.png,above\n")
+    with pytest.raises(DataError, match=r"pipe\.png  cannot be read \(not a regular file\)"):
+        load(table)
