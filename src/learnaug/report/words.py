@@ -74,12 +74,15 @@ def todo(facts: Facts) -> Json:
 
 
 def _code(facts: Facts) -> str:
-    kept = [run.augmenter for run in facts.of(facts.candidate, "confirm") if run.augmenter]
+    runs = facts.of(facts.candidate, "confirm")
+    kept = [run.augmenter for run in runs if run.augmenter]
     if not kept:
         return ""
+    fixed = not any(run.learned for run in runs) and facts.plan.get("operations") is None
+    source = f"{facts.candidate!r})" if fixed else f"{kept[0]!r})  # in this run folder"
     return (
         "import learnaug\n\n"
-        f"augment = learnaug.load_augmenter({kept[0]!r})  # inside this run folder\n"
+        f"augment = learnaug.load_augmenter({source}\n"
         "images, labels = augment.apply(images, labels, seed=step)  # in your training loop"
     )
 
