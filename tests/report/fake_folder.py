@@ -113,8 +113,11 @@ def _check(world: World) -> dict[str, Any]:
         "schema": 1,
         "name": world.name,
         "images": 3 * world.n_test,
-        "size": "8 x 8, 1 channel",
-        "per_class": {name: 80 + 7 * (i % 5) for i, name in enumerate(world.classes)},
+        "size": [8, 8],
+        "channels": 1,
+        "balance": 1.35,
+        "classes": list(world.classes),
+        "counts": {"": [80 + 7 * (i % 5) for i in range(len(world.classes))]},
         "findings": [
             {"severity": "info", "code": "small", "what": "images are 8 pixels wide", "where": []},
             finding | {

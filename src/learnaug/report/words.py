@@ -192,20 +192,23 @@ def versions(facts: Facts) -> Lines:
 
 def balance(facts: Facts) -> Json:
     """Return the images of each class as (name, count, share of the largest), and other counts."""
-    given = next(
-        (mapping(facts.check.get(key)) for key in ("per_class", "class_counts", "counts", "classes")
-         if mapping(facts.check.get(key))), {},
-    )  # fmt: skip
-    tally = {str(name): int(n) for name, n in given.items() if isinstance(n, int)}
+    given = mapping(facts.check.get("counts"))  # part -> images of each class
+    parts = [integers(row) for row in given.values()]
+    classes = names(facts.check.get("classes"))
+    fitting = [row for row in parts if len(row) == len(classes)]
+    tally = dict(zip(classes, map(sum, zip(*fitting, strict=True)), strict=False))
     tally = tally or dict(Counter(_labels(facts)))
     most = max(tally.values(), default=0) or 1
     rows = [(name, n, n / most) for name, n in tally.items()]
+    size = " × ".join(map(str, integers(facts.check.get("size"))))
+    ratio = number(facts.check.get("balance"))
     lines = [
-        (key.replace("_", " "), str(value))
-        for key, value in facts.check.items()
-        if isinstance(value, (str, int, float)) and key not in ("schema", "name")
+        ("images", _count(facts.check.get("images"))),
+        ("size (height × width)", f"{size} pixels" if size else ""),
+        ("channels", _count(facts.check.get("channels"))),
+        ("largest to smallest class", f"{ratio:.1f} to 1" if ratio else ""),
     ]
-    return {"classes": rows, "lines": lines}
+    return {"classes": rows, "lines": [(key, value) for key, value in lines if value]}
 
 
 def _labels(facts: Facts) -> list[str]:
