@@ -132,7 +132,9 @@ def _start(out: Path) -> subprocess.Popen[str]:
     # OMP reads its number once, before PyTorch can set it; two pools of 2 threads on 2 cores
     # halve the speed of both.
     environment = os.environ | {"OMP_NUM_THREADS": "1", "MKL_NUM_THREADS": "1"}
-    command = [sys.executable, "-m", "learnaug.study.worker", str(out), json.dumps(sys.path)]
+    script = str(Path(__file__).with_name("worker.py"))
+    words = [str(out), str(os.getpid()), json.dumps(sys.path)]
+    command = [sys.executable, "-P", script, *words]
     return subprocess.Popen(
         command,
         stdin=subprocess.PIPE,

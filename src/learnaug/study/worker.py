@@ -1,4 +1,6 @@
-"""A worker process: `python -m learnaug.study.worker OUT` takes jobs on stdin, answers on stdout.
+"""A worker process: takes jobs on stdin, answers on stdout.
+
+    python -P worker.py OUT PARENT PATHS   (run folder, parent's process number, sys.path as JSON)
 
 One JSON object a line, both ways. A worker is a fresh interpreter and not a fork or a pool of
 `multiprocessing`: it shares no state with the user's script, needs no `if __name__` guard there,
@@ -16,39 +18,51 @@ from pathlib import Path
 from queue import SimpleQueue
 from typing import Any, TextIO
 
+PR_SET_PDEATHSIG = 1  # of <sys/prctl.h>
+
 
 def main() -> None:
-    """Serve jobs until the input ends."""
+    """Serve jobs until the input ends; with it, at once, ends the process."""
+    _die_with_parent()
     # The terminal's Ctrl-C reaches every process of the group; the parent decides, not we.
     signal.signal(signal.SIGINT, signal.SIG_IGN)
     answers = os.fdopen(os.dup(1), "w", encoding="utf-8", buffering=1)
     os.dup2(2, 1)  # what a user's net prints must not look like an answer
-    jobs: SimpleQueue[dict[str, Any] | None] = SimpleQueue()
-    stopping, working = threading.Event(), threading.Event()
-    threading.Thread(target=_listen, args=(jobs, stopping, working), daemon=True).start()
-    sys.path[:] = json.loads(sys.argv[2])
-    _serve(Path(sys.argv[1]), jobs, stopping, working, answers)
+    jobs: SimpleQueue[dict[str, Any]] = SimpleQueue()
+    stopping = threading.Event()
+    threading.Thread(target=_listen, args=(jobs, stopping), daemon=True).start()
+    sys.path[:] = json.loads(sys.argv[3])
+    _serve(Path(sys.argv[1]), jobs, stopping, answers)
 
 
-def _listen(
-    jobs: SimpleQueue[dict[str, Any] | None], stopping: threading.Event, working: threading.Event
-) -> None:
+def _die_with_parent() -> None:
+    """Let Linux kill this process when its parent ends, however busy it is then.
+
+    This module is run by its path and imports nothing of ours before this call: importing the
+    package takes seconds, in which a killed parent would leave a worker behind.
+    """
+    if sys.platform == "linux":
+        import ctypes
+
+        ctypes.CDLL(None).prctl(PR_SET_PDEATHSIG, signal.SIGKILL)
+    if os.getppid() != int(sys.argv[2]):
+        os._exit(0)
+
+
+def _listen(jobs: SimpleQueue[dict[str, Any]], stopping: threading.Event) -> None:
     for line in sys.stdin:
         order = json.loads(line)
         if order.get("stop"):
             stopping.set()
         else:
             jobs.put(order)
-    if working.is_set():  # the parent is dead: what is on the disk is whole, nothing else counts
-        os._exit(1)
-    jobs.put(None)
+    os._exit(0)  # the parent needs us no more, or is dead; what is on the disk is whole
 
 
 def _serve(
     out: Path,
-    jobs: SimpleQueue[dict[str, Any] | None],
+    jobs: SimpleQueue[dict[str, Any]],
     stopping: threading.Event,
-    working: threading.Event,
     answers: TextIO,
 ) -> None:
     from learnaug.study.job import run_job
@@ -62,20 +76,18 @@ def _serve(
         try:
             answers.write(json.dumps(event) + "\n")
         except BrokenPipeError:
-            os._exit(1)  # the parent is dead
+            os._exit(0)  # the parent is dead
 
     with threads(world.plan.threads):
-        while (order := jobs.get()) is not None:
+        while True:
+            order = jobs.get()
             keep = Keep(
                 stop=stopping.is_set,
                 progress=lambda share: answer(share=share),
                 say=lambda text: answer(say=text),
                 every=order["every"],
             )
-            working.set()
-            status = run_job(world, Job(**order["job"]), keep)
-            working.clear()
-            answer(end=status)
+            answer(end=run_job(world, Job(**order["job"]), keep))
 
 
 if __name__ == "__main__":
