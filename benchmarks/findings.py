@@ -34,7 +34,9 @@ def tell(event: dict) -> None:
     """Print what ended, and notes."""
     if event["event"] == "run-end":
         left = event["eta_seconds"] or 0
-        print(f"{event['method']} {event['seed']} {event['score']:.4f}, {left:.0f} s left", flush=True)
+        print(
+            f"{event['method']} {event['seed']} {event['score']:.4f}, {left:.0f} s left", flush=True
+        )
     elif event["event"] != "run-step" and "start" not in event["event"]:
         print(event, flush=True)
 

@@ -78,7 +78,8 @@ def main() -> None:
                 "data": name, "per_class": per_class, "net": net, "epochs": epochs,
                 "optimiser": optimiser, "lr": lr, "weight_decay": decay,
                 "default": recipe == default, "n": len(scores), "valid_images": len(parts.valid),
-                "mean": round(float(np.mean(scores)), 4), "sd": round(float(np.std(scores, ddof=1)), 4),
+                "mean": round(float(np.mean(scores)), 4),
+                "sd": round(float(np.std(scores, ddof=1)), 4),
             }  # fmt: skip
             result["rows"].append(row)
             print(json.dumps(row), flush=True)

@@ -44,10 +44,8 @@ class Progress:
         self._over = {job for job in jobs if finished(out, job)}
         self._planned = len(jobs) + later
         self._clock = rundir.stopwatch()
-        text = (
-            f"{len(plan.methods)} methods × {plan.seeds} seeds, net {plan.model}, "
-            f"{plan.recipe.epochs} epochs"
-        )
+        counts = f"{_counted(len(plan.methods), 'method')} × {_counted(plan.seeds, 'seed')}"
+        text = f"{counts}, net {plan.model}, {_counted(plan.recipe.epochs, 'epoch')}"
         if self._over:
             text += f"; {len(self._over)} runs are done already"
         total = {"total_runs": self._planned, "done_runs": len(self._over)}
@@ -85,3 +83,7 @@ class Progress:
         running = sum(s for job, s in self._shares.items() if job not in self._over)
         todo = self._planned - len(self._over) - running
         return todo * self._clock() / self._worked if self._worked > 0.05 else None
+
+
+def _counted(n: int, word: str) -> str:
+    return f"{n} {word}" if n == 1 else f"{n} {word}s"
