@@ -197,6 +197,17 @@ def test_the_same_picture_in_train_and_test_is_refused(tmp_path: Path) -> None:
         tiny.compare(tmp_path / "x", data=replace(data, images=images))
 
 
+def test_drop_duplicates_leaves_the_copy_out_of_training(tmp_path: Path) -> None:
+    data = tiny.data()
+    images = data.images.copy()
+    images[-1] = images[1]
+    copied = replace(data, images=images)
+    tiny.compare(tmp_path / "x", data=copied, drop_duplicates=True, confirm_seeds=0)
+    split = rundir.read_json(rundir.split_path(tmp_path / "x"))
+    assert "row 63" in split["test"]["ids"]
+    assert "row 1" not in split["train"]["ids"] + split["valid"]["ids"]
+
+
 def test_a_second_process_is_refused(done: study.Comparison) -> None:
     with rundir.lock(done.out):
         code = (

@@ -114,6 +114,7 @@ def compare(
     size: int | None = None,
     ops: Sequence[str] | None = None,
     classes: Any = None,
+    drop_duplicates: bool = False,
     device: str = "auto",
     out: str | Path | None = None,
     recipe: Recipe | None = None,
@@ -140,6 +141,8 @@ def compare(
         size: resize all images to size x size pixels.
         ops: names of operations that trivialaugment, randaugment and uniform may use.
         classes: which classes to take, see `learnaug.load`.
+        drop_duplicates: leave out of training what is also in the test part, in place of refusing
+            such data.
         device: "auto", "cpu", "cuda", ….
         out: run folder; None: learnaug-runs/NAME in the working directory.
         recipe: how to train; None: the default recipe. `epochs` wins over it.
@@ -167,6 +170,7 @@ def compare(
             folder, images, kind="compare", methods=names, model=model, baseline=baseline,
             seeds=seeds, confirm_seeds=confirm_seeds, epochs=epochs, per_class=per_class,
             seed=seed, minutes=minutes, jobs=jobs, ops=ops, device=device, recipe=recipe,
+            drop_duplicates=drop_duplicates,
             source=str(data) if isinstance(data, str | Path) else images.name, progress=progress,
         )  # fmt: skip
         return go_on(world, jobs=jobs, stop=stop, progress=progress)
@@ -190,6 +194,7 @@ def prepare(
     ops: Sequence[str] | None,
     device: str,
     recipe: Recipe | None,
+    drop_duplicates: bool,
     source: str,
     progress: Progress,
 ) -> World:
@@ -199,7 +204,7 @@ def prepare(
     """
     rundir.sweep(folder)
     counts = np.bincount(data.labels, minlength=len(data.classes)).tolist()
-    groups = _checked(folder, data, progress)
+    groups = _checked(folder, data, progress, drop_duplicates)
     first = split(
         data, Seeds(seed).child("split"), per_class=per_class, fractions=FRACTIONS,
         extra_groups=groups,
@@ -300,9 +305,11 @@ def _require_some(world: World, summary: dict[str, Any]) -> None:
     raise RunError(f"all {runs['failed']} runs failed", where, "mend the cause, then resume")
 
 
-def _checked(folder: Path, data: ImageSet, progress: Progress) -> NDArray[np.int64]:
+def _checked(
+    folder: Path, data: ImageSet, progress: Progress, drop_duplicates: bool
+) -> NDArray[np.int64]:
     """Check the data, write check.json, refuse faults, and return the groups of duplicates."""
-    report = check(data)
+    report = check(data, drop_duplicates=drop_duplicates)
     rundir.write_json(rundir.check_path(folder), report.to_json())
     for finding in report.findings:
         if finding.severity == "warning":

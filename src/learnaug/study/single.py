@@ -50,6 +50,7 @@ def train(
     size: int | None = None,
     ops: Sequence[str] | None = None,
     classes: Any = None,
+    drop_duplicates: bool = False,
     device: str = "auto",
     out: str | Path | None = None,
     recipe: Recipe | None = None,
@@ -62,7 +63,8 @@ def train(
     Args:
         data: anything that `learnaug.load` takes.
         augmenter: a method's name, an augmenter folder or policy file, or an augmenter.
-        model, epochs, per_class, seed, size, ops, classes, device, recipe, say: as in `compare`.
+        model, epochs, per_class, seed, size, ops, classes, drop_duplicates, device, recipe, say:
+            as in `compare`.
         out: run folder; None: learnaug-runs/NAME-train in the working directory.
 
     Raises:
@@ -84,6 +86,7 @@ def train(
             folder, images, kind="train", methods=(name,), model=model, baseline=name,
             seeds=1, confirm_seeds=0, epochs=epochs, per_class=per_class, seed=seed,
             minutes=None, jobs=1, ops=ops, device=device, recipe=recipe,
+            drop_duplicates=drop_duplicates,
             source=str(data) if isinstance(data, str | Path) else images.name, progress=progress,
         )  # fmt: skip
         return _train(world, stop, progress)
