@@ -69,7 +69,6 @@ def main() -> None:
         parts = split(data, Seeds(0).child("split"), per_class=per_class)
         world = data.take(parts.train), data.take(parts.valid), net
         epochs = default_epochs(len(parts.train))
-        default = Recipe(epochs=epochs)
         for optimiser, lr, decay in GRID:
             recipe = Recipe(epochs=epochs, optimiser=optimiser, lr=lr, weight_decay=decay)
             with threads(1):
@@ -77,7 +76,7 @@ def main() -> None:
             row = {
                 "data": name, "per_class": per_class, "net": net, "epochs": epochs,
                 "optimiser": optimiser, "lr": lr, "weight_decay": decay,
-                "default": recipe == default, "n": len(scores), "valid_images": len(parts.valid),
+                "n": len(scores), "valid_images": len(parts.valid),
                 "mean": round(float(np.mean(scores)), 4),
                 "sd": round(float(np.std(scores, ddof=1)), 4),
             }  # fmt: skip

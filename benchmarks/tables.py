@@ -18,10 +18,11 @@ def findings(path: Path) -> str:
     metric = found["metric"].replace("_", " ")
     data = found["data"]
     sizes = f"{data['train']} train, {data['valid']} valid, {data['test']} test"
+    against = f"difference to {baseline['method']}, points (95 %)"
     lines = [
         f"**{path.stem.removeprefix('findings-')}** ({len(data['classes'])} classes; {sizes})",
         "",
-        f"| method | {metric} on valid, % | difference to {baseline['method']}, points (95 %) | n |",
+        f"| method | {metric} on valid, % | {against} | n |",
         "|---|---|---|---|",
     ]
     for row in sorted(screen, key=lambda row: -row["mean"]):
