@@ -8,14 +8,14 @@ from pathlib import Path
 from typing import Any
 
 from learnaug import rundir
-from learnaug.data import ImageSet, load
 from learnaug.errors import RunError
 from learnaug.methods import load_augmenter, resolve
 from learnaug.nets import Spec
-from learnaug.study.compare import Comparison, go_on, prepare, require, workers
+from learnaug.study.compare import Comparison, go_on
 from learnaug.study.job import read_status
 from learnaug.study.plan import Job, Plan
 from learnaug.study.pool import execute
+from learnaug.study.prepare import Request, images_of, name_of, prepare
 from learnaug.study.progress import Progress, Say
 from learnaug.study.stop import Interrupted, Stop, listening
 from learnaug.study.world import GIVEN, World, open_world
@@ -70,25 +70,21 @@ def train(
     Raises:
         UsageError, DataError, RunError: as in `compare`.
     """
-    progress = Progress(say)
-    require(seeds=1, confirm_seeds=0, per_class=per_class, epochs=epochs, ops=ops)
-    images = data if isinstance(data, ImageSet) else load(data, size=size, classes=classes)
     given = _given(augmenter)
     name = GIVEN if given else str(augmenter)
+    request = Request(
+        "train", (name,), model, name, epochs=epochs, per_class=per_class, seed=seed, ops=ops,
+        drop_duplicates=drop_duplicates, device=device, recipe=recipe,
+    )  # fmt: skip
+    images = images_of(data, size, classes)
     default = Path("learnaug-runs") / f"{rundir.slug(images.name)}-train"
     folder = Path(out) if out is not None else default
     rundir.check_writable(folder, data if isinstance(data, str | Path) else None)
-    stop = Stop()
+    progress, stop = Progress(say), Stop()
     with rundir.lock(folder), listening(stop):
         if given:
             given.save(rundir.given_folder(folder))
-        world = prepare(
-            folder, images, kind="train", methods=(name,), model=model, baseline=name,
-            seeds=1, confirm_seeds=0, epochs=epochs, per_class=per_class, seed=seed,
-            minutes=None, jobs=1, ops=ops, device=device, recipe=recipe,
-            drop_duplicates=drop_duplicates,
-            source=str(data) if isinstance(data, str | Path) else images.name, progress=progress,
-        )  # fmt: skip
+        world = prepare(folder, images, request, name_of(data, images), progress)
         return _train(world, stop, progress)
 
 
@@ -112,14 +108,13 @@ def resume(
     """
     folder = Path(out)
     plan = Plan.load(folder)
-    require(seeds=1, confirm_seeds=0, jobs=jobs, minutes=minutes)
+    Request(plan.kind, jobs=jobs, minutes=minutes)
     progress, stop = Progress(say), Stop(minutes)
     with rundir.lock(folder), listening(stop):
-        rundir.sweep(folder)
         world = open_world(folder, model)
         if plan.kind == "train":
             return _train(world, stop, progress)
-        return go_on(world, jobs=workers(plan, jobs), stop=stop, progress=progress)
+        return go_on(world, jobs=jobs, stop=stop, progress=progress)
 
 
 def _train(world: World, stop: Stop, progress: Progress) -> Trained:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from typing import Any
 
+import numpy as np
 import torch
 from torch import Tensor, nn
 
@@ -18,6 +19,9 @@ from learnaug.training.loop import Keep, run
 from learnaug.training.recipe import Recipe, learning_rate
 
 __all__ = ["Classification", "fit", "soft_cross_entropy"]
+
+
+WATCHED = 500  # validation pictures of the learning curve: its cost stays small beside training
 
 
 def soft_cross_entropy(
@@ -48,7 +52,7 @@ class Classification:
     Args:
         model: uint8 [B, C, H, W] -> logits [B, K]; trained in place.
         train: the training part.
-        valid: measured for the learning curve only; None measures nothing.
+        valid: at most WATCHED of its pictures are measured for the learning curve; None: nothing.
         curriculum: which augmenter has which share of the updates.
         recipe: how to train.
         device: where.
@@ -65,7 +69,8 @@ class Classification:
         device: torch.device,
         precision: str,
     ) -> None:
-        self.model, self.train, self.valid = model, train, valid
+        self.model, self.train = model, train
+        self.watched = None if valid is None else _some(valid)
         self.curriculum, self.recipe = curriculum, recipe
         self.device, self.precision = device, precision
         self.updates = recipe.updates(len(train))
@@ -98,9 +103,9 @@ class Classification:
     def measure(self, update: int) -> dict[str, Any]:
         """Return epoch, learning rate and validation accuracy after this update."""
         shown = None
-        if self.valid is not None and len(self.valid):
-            probabilities = predict(self.model, self.valid, self.device, self.precision)
-            shown = accuracy(probabilities, self.valid.labels)
+        if self.watched is not None and len(self.watched):
+            probabilities = predict(self.model, self.watched, self.device, self.precision)
+            shown = accuracy(probabilities, self.watched.labels)
         epoch = update * min(self.recipe.batch_size, len(self.train)) / len(self.train)
         rate = learning_rate(self.recipe, update - 1, self.updates)
         return {"epoch": round(epoch, 4), "valid_accuracy": shown, "lr": rate}
@@ -142,6 +147,13 @@ class Classification:
             where,
             "lower the learning rate, or look at these images",
         )
+
+
+def _some(data: ImageSet) -> ImageSet:
+    """Return at most WATCHED pictures, evenly spaced."""
+    if len(data) <= WATCHED:
+        return data
+    return data.take(np.linspace(0, len(data) - 1, WATCHED).astype(np.int64))
 
 
 def make_optimiser(model: nn.Module, recipe: Recipe) -> torch.optim.Optimizer:

@@ -1,0 +1,210 @@
+"""From what the user asked for to a run folder that is ready: checked, split, planned."""
+
+from __future__ import annotations
+
+import shlex
+import sys
+from collections.abc import Sequence
+from dataclasses import dataclass, replace
+from pathlib import Path
+from typing import Any, Literal
+
+import numpy as np
+from numpy.typing import NDArray
+from torch import nn
+
+from learnaug import nets, rundir
+from learnaug.data import ImageSet, check, load, metric_for, repeats_needed, split
+from learnaug.data.findings import as_error, stopping
+from learnaug.errors import UsageError, nearest
+from learnaug.nets import Spec
+from learnaug.ops import TABLE
+from learnaug.seeds import Seeds
+from learnaug.study import budget
+from learnaug.study.plan import FRACTIONS, Plan, require_same
+from learnaug.study.progress import Progress
+from learnaug.study.world import World, open_world, store_data, store_splits
+from learnaug.training import Recipe, choose_device, choose_precision, cores, default_epochs
+
+__all__ = ["Request", "images_of", "name_of", "prepare", "workers"]
+
+DELTA = 0.01  # smallest difference of interest: one percentage point
+
+
+@dataclass(frozen=True, slots=True)
+class Request:
+    """What the user asked for, in the words of `compare` and `train`; checked at once.
+
+    Raises:
+        UsageError: numbers out of range and unknown operations, all in one message.
+    """
+
+    kind: Literal["compare", "train"]
+    methods: tuple[str, ...] = ("none",)
+    model: Spec = None
+    baseline: str = "none"
+    seeds: int = 1
+    confirm_seeds: int = 0
+    epochs: int | None = None
+    per_class: int | None = None
+    seed: int = 0
+    minutes: float | None = None
+    jobs: int | None = None
+    ops: Sequence[str] | None = None
+    drop_duplicates: bool = False
+    device: str = "auto"
+    recipe: Recipe | None = None
+
+    def __post_init__(self) -> None:
+        rules = {
+            f"seeds >= 1, but got {self.seeds}": self.seeds >= 1,
+            f"confirm_seeds >= 0, but got {self.confirm_seeds}": self.confirm_seeds >= 0,
+            f"per_class >= 1, but got {self.per_class}": (self.per_class or 1) >= 1,
+            f"minutes > 0, but got {self.minutes}": self.minutes is None or self.minutes > 0,
+            f"jobs >= 1, but got {self.jobs}": self.jobs is None or self.jobs >= 1,
+            f"epochs >= 1, but got {self.epochs}": self.epochs is None or self.epochs >= 1,
+        }
+        faults = [rule for rule, holds in rules.items() if not holds]
+        unknown = [name for name in self.ops or () if name not in TABLE]
+        faults += [f"operation {name!r}: {nearest(name, tuple(TABLE))}" for name in unknown]
+        if faults:
+            raise UsageError("these settings are out of range", faults, "see --help")
+        Seeds(self.seed)
+
+
+def images_of(data: Any, size: int | None, classes: Any) -> ImageSet:
+    """Return the image set of anything that `load` reads; images with masks are refused.
+
+    Raises:
+        UsageError: the set has masks in place of classes.
+    """
+    images = data if isinstance(data, ImageSet) else load(data, size=size, classes=classes)
+    if images.masks is not None:
+        raise UsageError(
+            f"{images.name} has masks (segmentation), but training takes classes so far",
+            mend="`learnaug check` reads it; give class folders to train on",
+        )
+    return images
+
+
+def name_of(data: Any, images: ImageSet) -> str:
+    """Return what the user called the data."""
+    return str(data) if isinstance(data, str | Path) else images.name
+
+
+def workers(plan: Plan, jobs: int | None) -> int:
+    """Return the number of processes: on a CPU one a core by default, on a GPU one."""
+    if jobs is not None:
+        return jobs
+    return cores() if plan.device == "cpu" else 1
+
+
+def prepare(
+    folder: Path, data: ImageSet, request: Request, source: str, progress: Progress
+) -> World:
+    """Check the data, write plan and splits, and return the world of the runs.
+
+    A folder that already holds the same plan is opened as it is; another plan is refused.
+    """
+    groups = _checked(folder, data, request.drop_duplicates, progress)
+    first = split(
+        data, Seeds(request.seed).child("split"), per_class=request.per_class,
+        fractions=FRACTIONS, extra_groups=groups,
+    )  # fmt: skip
+    for note in first.notes:
+        progress.note(note)
+    plan = _plan(request, data, len(first.train), repeats_needed(first), first.notes, source)
+    given = request.model if not isinstance(request.model, str) else None
+    if rundir.plan_path(folder).is_file():
+        _require_known(folder, plan, request)
+        return open_world(folder, given)
+    draft = World(folder, plan, data, (first,), plan.model if given is None else given)
+    net = draft.net(Seeds(request.seed))
+    nets.check_model(net, data.channels, data.size, len(data.classes), name=plan.model)
+    _say_kept(given, progress)
+    if request.minutes is not None and request.epochs is None:
+        plan = budget.fit(draft, request.minutes, workers(plan, request.jobs))
+    budget.require_space(folder, data, plan, sum(p.numel() for p in net.parameters()))
+    store_data(folder, data)
+    store_splits(folder, plan, data, groups)
+    plan.save(folder)
+    return open_world(folder, given)
+
+
+def _plan(
+    request: Request, data: ImageSet, n: int, repeats: int, notes: tuple[str, ...], source: str
+) -> Plan:
+    recipe = request.recipe or Recipe(epochs=default_epochs(n))
+    where = choose_device(request.device)
+    counts = np.bincount(data.labels, minlength=len(data.classes)).tolist()
+    return Plan(
+        kind=request.kind,
+        methods=request.methods,
+        baseline=request.baseline,
+        seeds=request.seeds,
+        confirm_seeds=request.confirm_seeds,
+        seed=request.seed,
+        metric=metric_for(counts),
+        delta=DELTA,
+        model=_model_name(request.model, n, data),
+        recipe=replace(
+            recipe,
+            epochs=request.epochs or recipe.epochs,
+            batch_size=min(recipe.batch_size, n),
+        ),
+        per_class=request.per_class,
+        repeats=repeats if request.kind == "compare" else 1,
+        precision=choose_precision(where),
+        threads=1,
+        device=str(where),
+        operations=None if request.ops is None else tuple(request.ops),
+        data={"name": data.name, "images": len(data), "fingerprint": data.fingerprint()},
+        source=source,
+        command=_command(),
+        minutes=request.minutes,
+        notes=notes,
+    )
+
+
+def _require_known(folder: Path, plan: Plan, request: Request) -> None:
+    old = Plan.load(folder)
+    if request.minutes is not None and request.epochs is None:
+        # The epochs were fitted to the minutes when the folder was made.
+        plan = replace(plan, recipe=replace(plan.recipe, epochs=old.recipe.epochs))
+    require_same(old, plan)
+
+
+def _say_kept(given: Spec, progress: Progress) -> None:
+    names = nets.kept(given)
+    if names:
+        shown = ", ".join(names[:5]) + (", …" if len(names) > 5 else "")
+        progress.note(f"every run starts with the given values of {shown}: they cannot be reset")
+
+
+def _checked(
+    folder: Path, data: ImageSet, drop_duplicates: bool, progress: Progress
+) -> NDArray[np.int64]:
+    """Check the data, write check.json, refuse faults, and return the groups of duplicates."""
+    report = check(data, drop_duplicates=drop_duplicates)
+    rundir.write_json(rundir.check_path(folder), report.to_json())
+    for finding in report.findings:
+        if finding.severity == "warning":
+            progress.note(f"{finding.what}" + (f"; {finding.mend}" if finding.mend else ""))
+    if not report.ok:
+        raise as_error(stopping(report.findings, accept=True), data.name)
+    return report.duplicates.groups(len(data))
+
+
+def _model_name(model: Spec, n: int, data: ImageSet) -> str:
+    if model is None:
+        return nets.default_net(n, data.size)
+    if isinstance(model, str):
+        return model
+    name = type(model).__name__ if isinstance(model, nn.Module) else getattr(model, "__name__", "?")
+    return f"given in Python: {name}"
+
+
+def _command() -> str:
+    """Return the command line to show: the last name of the program, the arguments as given."""
+    program = Path(sys.argv[0]).name if sys.argv and sys.argv[0] else "python"
+    return shlex.join([program, *sys.argv[1:]])
