@@ -7,11 +7,13 @@ import sys
 from pathlib import Path
 from types import SimpleNamespace
 
+import numpy as np
 import pytest
 
 from learnaug import api, study
 from learnaug.cli.guard import run
 from learnaug.errors import DataError, RunError
+from learnaug.seeds import Seeds
 
 SUMMARY = {
     "schema": 1,
@@ -92,6 +94,7 @@ def test_options_reach_the_study(studied):
         "seeds": 2, "confirm_seeds": 7, "model": "b1", "baseline": "cutout", "epochs": 4,
         "per_class": 20, "seed": 9, "minutes": 1.5, "jobs": 2, "size": 16,
         "ops": ["rotate", "invert"], "classes": "x,y", "device": "cpu", "out": Path("o"),
+        "drop_duplicates": False,
     }  # fmt: skip
 
 
@@ -100,7 +103,8 @@ def test_without_options_the_study_decides(studied):
     assert studied.pop("args") == ("digits", None)
     given = {name: value for name, value in studied.items() if value is not None}
     assert given == {
-        "seeds": 3, "confirm_seeds": 6, "baseline": "none", "seed": 0, "device": "auto"
+        "seeds": 3, "confirm_seeds": 6, "baseline": "none", "seed": 0, "device": "auto",
+        "drop_duplicates": False,
     }  # fmt: skip
 
 
@@ -108,6 +112,24 @@ def test_train_takes_an_augmenter(studied):
     assert run(["train", "digits", "--with", "a/b.json", "--epochs", "2"]) == 0
     assert studied["args"] == ("digits", "a/b.json")
     assert studied["epochs"] == 2
+
+
+@pytest.mark.parametrize("command", ["compare", "train"])
+def test_duplicates_are_dropped_on_demand(studied, command):
+    assert run([command, "digits", "--drop-duplicates"]) == 0
+    assert studied["drop_duplicates"] is True
+
+
+def test_check_forgives_duplicates_on_demand(tmp_path, capsys):
+    gen = Seeds(3).numpy()
+    pixels = gen.integers(0, 256, (24, 8, 8), np.uint8)
+    pixels[20] = pixels[0]  # in train and in test, of one class
+    source = tmp_path / "set.npz"
+    y = np.arange(24) % 2
+    np.savez(source, x_train=pixels[:20], y_train=y[:20], x_test=pixels[20:], y_test=y[20:])
+    assert run(["check", str(source)]) == 65
+    assert "--drop-duplicates" in capsys.readouterr().out
+    assert run(["check", str(source), "--drop-duplicates"]) == 0
 
 
 def test_comparison_in_words(studied, capsys, tmp_path):

@@ -18,6 +18,7 @@ from learnaug.cli.options import (
     Data,
     Debug,
     Device,
+    DropDuplicates,
     Epochs,
     Folder,
     FollowLinks,
@@ -81,6 +82,7 @@ def check(
     max_pixels: MaxPixels = None,
     value_range: ValueRange = None,
     background: Background = None,
+    drop_duplicates: DropDuplicates = False,
     as_json: Json = False,
     debug: Debug = False,
 ) -> None:
@@ -90,6 +92,7 @@ def check(
 
     report = examine(
         data,
+        drop_duplicates=drop_duplicates,
         **given(
             size=size, classes=classes, skip_bad=skip_bad, follow_links=follow_links,
             max_pixels=max_pixels, value_range=value_range, background=background,
@@ -136,6 +139,7 @@ def compare(
     max_pixels: MaxPixels = None,
     value_range: ValueRange = None,
     background: Background = None,
+    drop_duplicates: DropDuplicates = False,
     device: Device = "auto",
     out: Out = None,
     as_json: Json = False,
@@ -160,7 +164,7 @@ def compare(
             source, methods or None, model=model, baseline=baseline, seeds=seeds,
             confirm_seeds=confirm_seeds, epochs=epochs, per_class=per_class, seed=seed,
             minutes=minutes, jobs=jobs, size=size, ops=allowed, device=device, out=out,
-            classes=classes, say=say,
+            classes=classes, drop_duplicates=drop_duplicates, say=say,
         )  # fmt: skip
     _show(result, as_json)
 
@@ -185,6 +189,7 @@ def train(
     max_pixels: MaxPixels = None,
     value_range: ValueRange = None,
     background: Background = None,
+    drop_duplicates: DropDuplicates = False,
     device: Device = "auto",
     out: Out = None,
     as_json: Json = False,
@@ -200,7 +205,8 @@ def train(
         )  # fmt: skip
         result = train_one(
             source, augmenter, model=model, epochs=epochs, per_class=per_class, seed=seed,
-            size=size, device=device, out=out, classes=classes, say=say,
+            size=size, device=device, out=out, classes=classes, drop_duplicates=drop_duplicates,
+            say=say,
         )  # fmt: skip
     _show(result, as_json)
 
@@ -226,9 +232,7 @@ def resume(
 def report(out: Folder, as_json: Json = False, debug: Debug = False) -> None:
     """Write the page of a comparison anew from its run folder."""
     from learnaug.report import build
-    from learnaug.study import Plan
 
-    Plan.load(out)  # refuses a folder that is none of ours
     page = build(out)
     tables.print_json({"report": str(page)}) if as_json else tables.print_text(str(page))
 
@@ -236,7 +240,8 @@ def report(out: Folder, as_json: Json = False, debug: Debug = False) -> None:
 @app.command()
 def methods(
     name: Annotated[
-        str | None, typer.Argument(help="Print the card of this one.", show_default=False)
+        str | None,
+        typer.Argument(metavar="METHOD", help="Print the card of this one.", show_default=False),
     ] = None,
     as_json: Json = False,
     debug: Debug = False,
@@ -262,7 +267,10 @@ def methods(
 @app.command()
 def apply(
     augmenter: Annotated[
-        str, typer.Argument(help="A fixed method, or an augmenter's folder or file.")
+        str,
+        typer.Argument(
+            metavar="AUGMENTER", help="A fixed method, or an augmenter's folder or file."
+        ),
     ],
     data: Data,
     out: Annotated[Path, typer.Argument(metavar="OUT", help="Folder for the pictures.")],

@@ -16,6 +16,7 @@ __all__ = [
     "Data",
     "Debug",
     "Device",
+    "DropDuplicates",
     "Epochs",
     "Folder",
     "FollowLinks",
@@ -46,7 +47,8 @@ Data = Annotated[
     str,
     typer.Argument(
         metavar="DATA",
-        help="A folder of class folders, a zip of one, a CSV or TSV (path, label), an .npz, "
+        help="A folder of class folders (or of train/ and test/ with them), a zip of one, a CSV "
+        "or TSV (path, label), an .npz, "
         "`digits` (built in), or torchvision:NAME.",
         show_default=False,
     ),
@@ -69,6 +71,13 @@ Classes = Annotated[
     str | None, typer.Option(help="Only these classes: `cat,dog`; merged: `pet=cat+dog,fish`.")
 ]
 SkipBad = Annotated[bool, typer.Option("--skip-bad", help="Leave out pictures with faults.")]
+DropDuplicates = Annotated[
+    bool,
+    typer.Option(
+        "--drop-duplicates",
+        help="Leave out of training what is also in the test part, in place of stopping.",
+    ),
+]
 FollowLinks = Annotated[bool, typer.Option("--follow-links", help="Follow links out of DATA.")]
 MaxPixels = Annotated[
     int | None, typer.Option(min=1, help="Largest picture allowed; 64 million by default.")
