@@ -101,6 +101,18 @@ def tiff(values: np.ndarray) -> bytes:
     return encoded(Image.fromarray(values), "TIFF")
 
 
+def deep_png(colour: int, channels: int) -> bytes:
+    """Write 8x8 random pixels of 16 bits a channel as PNG, which Pillow itself cannot."""
+    head = struct.pack(">IIBBBBB", 8, 8, 16, colour, 0, 0, 0)
+    lines = noise(8, 8 * channels, dtype=np.uint16, high=65536).astype(">u2")
+    pixels = zlib.compress(b"".join(b"\0" + line.tobytes() for line in lines))
+    chunks = ((b"IHDR", head), (b"IDAT", pixels), (b"IEND", b""))
+    return b"\x89PNG\r\n\x1a\n" + b"".join(
+        struct.pack(">I", len(data)) + kind + data + struct.pack(">I", zlib.crc32(kind + data))
+        for kind, data in chunks
+    )
+
+
 @dataclass(frozen=True)
 class Row:
     name: str
@@ -147,6 +159,8 @@ IMAGE_ROWS = [
     file_row("5-cmyk", "a/x.jpg", lambda: encoded(rgb().convert("CMYK"), "JPEG"), "warning", "cmyk", "1 CMYK .* colours may shift", "sRGB"),
     file_row("6-16-bit-png", "a/x.png", lambda: encoded(Image.fromarray(GREY16)), "warning", "deep", "16-bit .* 257", "value-range"),
     file_row("7-16-bit-tiff", "a/x.tif", lambda: tiff(GREY16), "warning", "deep", "16-bit .* 257", "value-range"),
+    file_row("6-16-bit-rgb", "a/x.png", lambda: deep_png(2, 3), "warning", "deep-colour", "1 16-bit colour image read as 8 bits", "npz"),
+    file_row("6-16-bit-rgba", "a/x.png", lambda: deep_png(6, 4), "warning", "deep-colour", "low byte", "npz"),
     file_row("8-float-tiff", "a/x.tif", lambda: tiff(noise(8, 8, high=2).astype(np.float32)), "error", "range-unknown", "unknown range", "--value-range 0 1", r"x\.tif  float values 0 to 1"),
     file_row("9-nan", "a/x.tif", lambda: tiff(np.full((8, 8), np.nan, np.float32)), "error", "not-finite", "not finite", "skip-bad", "64 pixels"),
     file_row("10-palette", "a/x.png", palette, "info", "palette", "1 palette"),

@@ -342,7 +342,8 @@ def _summary(report: Report) -> Iterator[str]:
         yield f"{_word(report.name)}: nothing could be read"
     else:
         channels = f"{report.channels} channel{'s' * (report.channels != 1)}"
-        classes = f"{len(report.classes)} classes, {height}x{width} pixels, {channels}"
+        noun = "class" if len(report.classes) == 1 else "classes"
+        classes = f"{len(report.classes)} {noun}, {height}x{width} pixels, {channels}"
         yield f"{_word(report.name)}: {_images(report.images)}, {classes}"
     verdict = "can be used" if report.ok else "cannot be used as it is"
     yield f"{verdict}: " + (", ".join(counted) or "nothing found")

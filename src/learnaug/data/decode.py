@@ -71,6 +71,7 @@ MAGIC: tuple[tuple[int, bytes, str], ...] = (
 )
 
 GREY = ("1", "L", "LA", "La", "I", "F", "I;16", "I;16B", "I;16L", "I;16N")
+WIDE = (";16B", ";16L", ";16N")  # ends of the names of Pillow's 16-bit raw modes
 DEEP = ("I;16", "I;16B", "I;16L", "I;16N")
 
 
@@ -295,6 +296,13 @@ def _is_deep(image: Image.Image) -> bool:
     return image.mode in DEEP or (image.mode == "I" and image.format == "PPM")
 
 
+def _loses_bits(image: Image.Image) -> bool:
+    """Whether the file holds 16 bits a value but Pillow's mode 8: its reader drops the low byte."""
+    given = [tile[3] for tile in getattr(image, "tile", ())]
+    raw = [args if isinstance(args, str) else str(args[0]) for args in given if args]
+    return image.mode not in DEEP and any(mode.endswith(WIDE) for mode in raw)
+
+
 def _is_grey(image: Image.Image) -> bool:
     return image.mode in GREY
 
@@ -311,6 +319,8 @@ def _notes(image: Image.Image, name: str, rules: Rules) -> Iterator[tuple[str, s
         yield "cmyk", "CMYK"
     if _is_deep(image) and rules.value_range is None:
         yield "deep", "16 bit"
+    if _loses_bits(image):
+        yield "deep-colour", "16 bit a channel"
     if image.mode in ("P", "PA"):
         yield "palette", "palette"
     small, large = sorted((image.width, image.height))

@@ -48,6 +48,11 @@ FAULTS = {
 NOTES: dict[str, tuple[Severity, str, str]] = {
     "cmyk": ("warning", "CMYK image[|s] converted to RGB; colours may shift", "convert to sRGB"),
     "deep": ("warning", "16-bit image[|s] divided by 257 to 8 bits", "or give --value-range"),
+    "deep-colour": (
+        "warning",
+        "16-bit colour image[|s] read as 8 bits: the low byte of each value is dropped",
+        "nothing, where 256 steps are enough; or give the values as arrays in an .npz",
+    ),
     "alpha": (
         "warning",
         "image[|s] with transparency laid on the background",
@@ -111,7 +116,13 @@ def remarks(
     if grey and len(grey) < len(heads):
         counts = f"{len(heads) - len(grey)} RGB, {len(grey)} grey"
         what = f"mixed: {counts}; grey repeated to 3 channels"
-        yield Finding("warning", "mixed-channels", what, tuple(grey), "or convert all to one kind")
+        yield Finding(
+            "warning",
+            "mixed-channels",
+            what,
+            tuple(grey),
+            "convert all to one kind if the colours matter",
+        )
 
 
 def sizes_differ(
