@@ -7,6 +7,7 @@ import shutil
 from collections.abc import Callable
 from dataclasses import replace
 from pathlib import Path
+from statistics import median
 
 import fake_folder
 import numpy as np
@@ -16,8 +17,10 @@ from hostile import PAYLOADS
 from page_reader import Page
 
 from learnaug import rundir
-from learnaug.errors import printable
+from learnaug.errors import RunError, printable
 from learnaug.report import build
+from learnaug.report.charts import main_charts
+from learnaug.report.collect import collect
 from learnaug.report.page import PLACE, clean, command, points
 
 CSP = "default-src 'none'; img-src data:; style-src 'unsafe-inline'"
@@ -144,6 +147,11 @@ def test_every_planned_run_is_listed(finished: Path, page: Page) -> None:
     assert "54 planned: 53 done, 1 failed, 0 missing" in page.text
 
 
+def _seconds(out: Path, method: str, seed: int) -> float | None:
+    status = rundir.read_json(rundir.status_path(rundir.run_folder(out, method, seed)))
+    return sum(status["seconds"].values()) if status["state"] == "done" else None
+
+
 def test_numbers_are_those_of_the_summary(finished: Path, page: Page) -> None:
     summary = rundir.read_json(rundir.summary_path(finished))
     rows = {(row[0], row[1].split(",")[0]): row for row in page.table("Method", "Stage, part")}
@@ -151,9 +159,19 @@ def test_numbers_are_those_of_the_summary(finished: Path, page: Page) -> None:
     for arm in summary["methods"]:
         row = rows[arm["method"], arm["stage"]]
         assert row[2:4] == [str(len(arm["scores"])), f"{100 * arm['mean']:.1f}"]
-        seconds = (arm["learn_seconds"] + arm["train_seconds"]) / len(arm["scores"])
-        assert row[7] == f"{seconds:.1f} s"
+        took = [_seconds(finished, arm["method"], seed) for seed in arm["seeds"]]
+        assert row[7] == f"{median(one for one in took if one is not None):.1f} s"
         assert row[8] == (str(arm["failed"]) if arm["failed"] else "–")
+
+
+def test_only_the_folder_of_a_comparison_has_a_page(tmp_path: Path) -> None:
+    with pytest.raises(RunError, match="no run folder") as missing:
+        build(tmp_path)
+    rundir.write_json(rundir.plan_path(tmp_path), {"kind": "train"})
+    with pytest.raises(RunError, match="one training") as single:
+        build(tmp_path)
+    assert (missing.value.code, single.value.code) == (66, 66)
+    assert not rundir.report_path(tmp_path).exists()
 
 
 @pytest.mark.parametrize(("place", "field"), [(0, "verdict"), (1, "against_trivialaugment")])
@@ -170,7 +188,12 @@ def test_verdicts_are_those_of_the_summary(
     for cell, ends in zip(row[3:5], (verdict["interval"], verdict["image_interval"]), strict=True):
         assert cell == f"{points(ends[0])} to {points(ends[1])}"
     assert row[5] == f"{verdict['p']:.3f}"
-    assert verdict["words"] in page.text
+    assert on_page(verdict["words"]) in page.text
+
+
+def on_page(words: str) -> str:
+    """Return words with the minus sign that the page's figures have."""
+    return words.replace("-0.", "−0.").replace("-1.", "−1.").replace("-2.", "−2.")
 
 
 def test_pairs_in_the_figure_are_score_differences(finished: Path, page: Page) -> None:
@@ -210,7 +233,7 @@ def test_claims_stand_in_the_verdict_only(finished: Path, page: Page) -> None:
     summary = rundir.read_json(rundir.summary_path(finished))
     rest = page.text
     for field in ("verdict", "against_trivialaugment"):
-        rest = rest.replace(summary[field]["words"], "")
+        rest = rest.replace(on_page(summary[field]["words"]), "")
     assert not re.search(r"\b(significan\w+|prov(e[ns]?|ed)|better|superior|best)\b", rest, re.I)
 
 
@@ -246,12 +269,6 @@ def test_figures_have_names(page: Page) -> None:
 # --- unfinished and damaged -------------------------------------------------------------------
 
 
-def test_an_empty_folder_gives_a_page_that_says_so(tmp_path: Path) -> None:
-    found = read(tmp_path)
-    assert "no verdict yet" in found.text
-    assert "plan.json is not there yet" in found.text
-
-
 def test_a_plan_alone_lists_every_run_as_missing(finished: Path, tmp_path: Path) -> None:
     shutil.copy(rundir.plan_path(finished), rundir.plan_path(tmp_path))
     found = read(tmp_path)
@@ -259,6 +276,21 @@ def test_a_plan_alone_lists_every_run_as_missing(finished: Path, tmp_path: Path)
     assert len(rows) == 36
     assert {row[3] for row in rows} == {"missing"}
     assert "36 of 36 planned runs are not finished" in found.text
+    assert "no verdict yet" in found.text
+
+
+def test_a_comparison_with_missing_runs_is_to_be_resumed(finished: Path, tmp_path: Path) -> None:
+    shutil.copytree(finished, tmp_path / "out")
+    rundir.status_path(rundir.run_folder(tmp_path / "out", "none", 8)).unlink()
+    assert "learnaug resume" in read(tmp_path / "out").text
+    assert "learnaug resume" not in read(finished).text
+
+
+def test_curves_end_where_the_screen_stage_compared(finished: Path) -> None:
+    facts = collect(finished)
+    runs = tuple(replace(run, log=()) if run.stage == "confirm" else run for run in facts.runs)
+    screened = main_charts(replace(facts, runs=runs))
+    assert main_charts(facts)["curves"] == screened["curves"]
 
 
 def test_an_interrupted_confirm_stage(finished: Path, tmp_path: Path) -> None:

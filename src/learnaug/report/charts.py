@@ -187,7 +187,8 @@ def _cost(facts: Facts, table: Sequence[Arm]) -> Chart | None:
     svg = figures.cost(points, f"points over {figures.short(facts.baseline)}", heading)
     caption = (
         "Higher is a larger gain over the baseline on the validation part (screen stage, "
-        f"{_runs_each(timed)}), further left is cheaper; the time to learn is counted in."
+        f"{_runs_each(timed)}), further left is cheaper (median time); "
+        "the time to learn is counted in."
     )
     return Chart(heading, svg, caption)
 
@@ -204,7 +205,8 @@ def _classes(facts: Facts) -> Chart | None:
     cut = "" if shown is found else f" Of {len(found)} classes the {half} at either end are drawn."
     caption = (
         "Classes right of zero gain, classes left of it lose; a line that crosses zero says "
-        "nothing either way. Lines: 95 % intervals over the class's test images (n at the right)."
+        "nothing either way. Lines: 95 % intervals over the class's test images (n at the right); "
+        "of twenty such lines one is expected to miss by chance."
         f"{cut}"
     )
     return Chart(heading, svg, caption)
@@ -238,7 +240,7 @@ def _curves(facts: Facts, key: str) -> Chart | None:
     heading, caption, scale = CURVES[key]
     lines = []
     for method in methods:
-        stage = "confirm" if any(run.log for run in facts.of(method, "confirm")) else "screen"
+        stage = "screen" if any(run.log for run in facts.of(method, "screen")) else "confirm"
         line = _curve(facts.of(method, stage), key, scale, role(facts, method))
         lines += [line] if line else []
     if not lines:

@@ -36,6 +36,7 @@ class Run:
     Args:
         state: "done", "failed", "running", … as its status says; "missing" where there is none.
         seconds: learning and training together.
+        learn_seconds: learning alone.
         score: the comparison's metric on `part`, a fraction.
         log: rows of the training log, in order.
         metrics: what was measured on `part`; empty where nothing was.
@@ -56,6 +57,7 @@ class Run:
     predictions: Predictions | None = None
     augmenter: str = ""
     learned: bool = False
+    learn_seconds: float | None = None
 
 
 @dataclass(frozen=True)
@@ -228,6 +230,7 @@ def _run(
         _predictions(rundir.predictions_path(folder), gaps) if done and part == "test" else None,
         augmenter.relative_to(out).as_posix() if augmenter.is_dir() else "",
         rundir.log_path(folder, "learn").exists(),
+        number(mapping(status.get("seconds")).get("learn")),
     )
 
 

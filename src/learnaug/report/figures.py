@@ -275,7 +275,9 @@ def _draw_curve(axes: Any, line: Curve) -> None:
     colour, other = COLOUR[line.kind], line.kind == "other"
     if not other:
         axes.fill_between(line.x, line.low, line.high, color=colour, alpha=0.16, linewidth=0)
-    axes.plot(line.x, line.middle, color=colour, lw=1 if other else 2.2, alpha=0.6 if other else 1)
+    thick, clear = (1, 0.6) if other else (2.2, 1)
+    lone = "o" if len(line.x) == 1 else None  # one epoch makes no line
+    axes.plot(line.x, line.middle, color=colour, lw=thick, alpha=clear, marker=lone)
 
 
 def _side_labels(axes: Any, points: Sequence[tuple[str, str, float, float]]) -> None:

@@ -12,13 +12,14 @@ import jinja2
 from markupsafe import Markup
 
 from learnaug import rundir
-from learnaug.errors import printable
+from learnaug.errors import RunError, printable
 from learnaug.report import charts, pictures, tables, words
 from learnaug.report.collect import Facts, Json, collect, mapping, names, number, objects
 
 __all__ = ["build", "render"]
 
 ORIGINAL = "original"
+MISSING_INPUT = 66  # exit status
 MAX_TEXT = 6_000  # letters of one name or message on the page
 BADGE = {
     "helps": "helps",
@@ -32,6 +33,7 @@ QUOTED = re.compile(
     r"""(['"])(?:(?:file://)?~?/[^'"\n]*/(?=[^'"/\n]+\1)|[A-Za-z]:\\[^'"\n]*\\(?=[^'"\\\n]+\1))"""
 )
 NAME = r"""[^\s\x00-\x1f/\\'"<>|:,;]+"""
+MINUS = re.compile(r"(?<!\S)-(?=\d)")  # before a number
 PLACE = re.compile(
     rf"(?<![\w.<…:/\\-])(?:file://)?(?:~/(?:{NAME}/)*|/(?:{NAME}/)+)"
     rf"|(?<!\w)[A-Za-z]:\\(?:{NAME}\\)*"
@@ -48,10 +50,22 @@ def build(out: Path) -> Path:
         out: the run folder of a comparison, finished or not.
 
     Raises:
-        RunError: the page cannot be written.
+        RunError: the folder is not that of a comparison (status 66); the page cannot be written.
     """
+    if not rundir.plan_path(out).is_file():
+        raise RunError(
+            "plan.json is missing, so this is no run folder", [str(out)],
+            "give the folder that `learnaug compare` wrote", code=MISSING_INPUT,
+        )  # fmt: skip
+    facts = collect(Path(out))
+    if facts.plan.get("kind") == "train":
+        raise RunError(
+            "this folder holds one training, and a page compares several", [str(out)],
+            "give the folder that `learnaug compare` wrote; its scores lie in test/metrics.json "
+            "of the run", code=MISSING_INPUT,
+        )  # fmt: skip
     path = rundir.report_path(out)
-    rundir.write_text(path, render(collect(Path(out))))
+    rundir.write_text(path, render(facts))
     return path
 
 
@@ -80,16 +94,18 @@ def clean(value: object) -> object:
 
 
 def points(fraction: float | None) -> str:
-    """Write a fraction as signed percentage points with one decimal.
+    """Write a fraction as signed percentage points; a second decimal where one hides the sign.
 
     Example:
-        >>> points(-0.0213), points(0.00001), points(None)
-        ('−2.1', '0.0', '–')
+        >>> points(-0.0213), points(0.0002), points(0.00001), points(None)
+        ('−2.1', '+0.02', '0.0', '–')
     """
     if fraction is None:
         return "–"
-    text = f"{100 * fraction:+.1f}"
-    return "0.0" if text in ("+0.0", "-0.0") else text.replace("-", "−")
+    given = 100 * fraction
+    if abs(given) < 5e-3:
+        return "0.0"
+    return (f"{given:+.2f}" if abs(given) < 0.05 else f"{given:+.1f}").replace("-", "−")
 
 
 def percent(fraction: float | None) -> str:
@@ -157,7 +173,7 @@ def _verdict(facts: Facts, verdict: Json) -> Json:
     return {
         "candidate": candidate,
         "baseline": baseline,
-        "words": verdict.get("words") or "There is no verdict yet.",
+        "words": MINUS.sub("−", str(verdict.get("words") or "There is no verdict yet.")),
         "outcome": verdict.get("outcome") if verdict.get("outcome") in BADGE else "not-settled",
         "badge": BADGE.get(str(verdict.get("outcome")), "no verdict yet"),
         "difference": number(verdict.get("difference")),

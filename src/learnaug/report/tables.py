@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
-from statistics import fmean
+from statistics import fmean, median
 
 import numpy as np
 
@@ -32,7 +32,7 @@ DRAWS = 2_000  # resamples of the images of one class
 
 @dataclass(frozen=True)
 class Arm:
-    """One method in one stage: fractions in [0, 1], seconds per training."""
+    """One method in one stage: fractions in [0, 1], median seconds per training."""
 
     method: str
     stage: str
@@ -171,7 +171,8 @@ def _arm(facts: Facts, stage: str, method: str) -> Arm:
         fmean(scores) if mean is None and scores else mean,
         len(runs),
         failed,
-        *_seconds(row, done, len(scores)),
+        _median(run.seconds for run in done),
+        _median(run.learn_seconds for run in done),
         _mean(run.metrics.get("nll") for run in done),
         _mean(run.metrics.get("ece") for run in done),
     )
@@ -184,15 +185,10 @@ def _summary_row(facts: Facts, stage: str, method: str) -> Json:
     return {}
 
 
-def _seconds(row: Json, done: Sequence[Run], n: int) -> tuple[float | None, float | None]:
-    """Return seconds per training, learning included, and those of learning alone.
-
-    A row of the summary holds sums over its runs.
-    """
-    learn, train = number(row.get("learn_seconds")), number(row.get("train_seconds"))
-    if n and train is not None:
-        return ((learn or 0.0) + train) / n, (learn or 0.0) / n
-    return _mean(run.seconds for run in done), None
+def _median(values: Iterable[float | None]) -> float | None:
+    """Return the median, which the slow first run of a process does not move."""
+    known = [value for value in values if value is not None]
+    return median(known) if known else None
 
 
 def _mean(values: Iterable[object]) -> float | None:

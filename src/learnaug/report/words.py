@@ -54,11 +54,9 @@ def control(facts: Facts, table: Sequence[Arm]) -> str:
 def todo(facts: Facts) -> Json:
     """Return what to do now: a sentence or two, and the Python that uses what was learned."""
     outcome, candidate, base = facts.verdict.get("outcome"), facts.candidate, facts.baseline
-    if not facts.verdict:
-        return {
-            "text": "The comparison is not finished: run its command again to go on.",
-            "code": "",
-        }
+    if not facts.verdict or counts(facts)["missing"]:
+        text = "The comparison is not finished. To go on: learnaug resume, and this folder's name."
+        return {"text": text, "code": ""}
     text = {
         "helps": f"Train with {candidate}.",
         "harms": f"Stay with the baseline ({base}); leave {candidate} out.",
@@ -66,7 +64,8 @@ def todo(facts: Facts) -> Json:
         "the size that you asked about.",
         "not-settled": f"Stay with the baseline ({base}) until the question is settled; the "
         "verdict says what would settle it.",
-        "too-few-runs": "Run more pairs (`--confirm-seeds`) before you decide.",
+        "too-few-runs": "Compare again with more pairs (--confirm-seeds), in a new folder (--out), "
+        "before you decide.",
     }.get(str(outcome), "")
     code = "" if outcome in ("harms", "no-difference") else _code(facts)
     meanwhile = f" To try {candidate} meanwhile:" if code and outcome != "helps" else ""
