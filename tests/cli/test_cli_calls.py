@@ -12,6 +12,7 @@ import pytest
 
 from learnaug import api, study
 from learnaug.cli.guard import run
+from learnaug.cli.tables import print_comparison
 from learnaug.errors import DataError, RunError
 from learnaug.seeds import Seeds
 
@@ -148,6 +149,15 @@ def test_comparison_in_words(studied, capsys, tmp_path):
     assert f"6 of 8 runs are done: learnaug resume {tmp_path / 'out'}" in out
     assert lines[-1] == f"Report: {tmp_path / 'report.html'}"
     assert "learnaug" not in err
+
+
+def test_a_stage_without_a_run_is_no_table(capsys):
+    rows = [row | {"scores": [], "failed": 0} for row in SUMMARY["methods"][2:]]
+    told = SUMMARY | {"methods": SUMMARY["methods"][:2] + rows, "out": "o", "report": "o/r.html"}
+    print_comparison(told)
+    out = capsys.readouterr().out
+    assert "Screening" in out
+    assert "Confirmed" not in out
 
 
 def test_progress_is_plain_lines_on_stderr(studied, capsys):

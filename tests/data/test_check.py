@@ -70,7 +70,9 @@ def test_same_picture_in_two_parts_is_an_error_and_near_a_warning():  # row 30
     leak, near = found(report)["leak"], found(report)["near-leak"]
     assert (leak.severity, leak.where) == ("error", ("4.png (train) = 46.png (test)",))
     assert (near.severity, near.where) == ("warning", ("3.png (train) = 51.png (test)",))
-    assert check(data, drop_duplicates=True).ok
+    dropped = check(data, drop_duplicates=True)
+    assert dropped.ok
+    assert "left out of the earlier part" in found(dropped)["leak"].what
 
 
 def test_copies_within_a_part_are_only_noted():

@@ -339,6 +339,7 @@ TABLE_ROWS = [
     tree_row("66-flat", lambda r: arrays(noise(4, 64)), "error", "flat", r"shape \(4, 64\)", "x", "reshape"),
     tree_row("66-none", lambda r: arrays(noise(0, 8, 8)), "error", "no-images", r"shape \(0, 8, 8\)", "x", "at least one"),
     tree_row("66-objects", lambda r: arrays(np.array([None, "x"], object)), "error", "object-array", "must be numbers", "x", "stack"),
+    tree_row("66-no-labels", lambda r: (noise(4, 8, 8), None), "error", "lengths", "4 images, but 1 label$", "x", "one label per image"),
     tree_row("66-lengths", lambda r: arrays(noise(4, 8, 8), [0, 1]), "error", "lengths", "4 images, but 2 labels", "x", "one label per image"),
 ]  # fmt: skip
 

@@ -48,8 +48,7 @@ Data = Annotated[
     typer.Argument(
         metavar="DATA",
         help="A folder of class folders (or of train/ and test/ with them), a zip of one, a CSV "
-        "or TSV (path, label), an .npz, "
-        "`digits` (built in), or torchvision:NAME.",
+        "or TSV (path, label), an .npz, `digits` (built in), or torchvision:NAME.",
         show_default=False,
     ),
 ]

@@ -68,7 +68,7 @@ def _verdicts(told: Mapping[str, Any]) -> Iterable[str]:
 
 
 def _stage(heading: str, metric: str, rows: Sequence[Mapping[str, Any]]) -> str:
-    if not rows:
+    if not any(row["scores"] or row["failed"] for row in rows):
         return ""
     scores = [score for row in rows for score in row["scores"]]
     low, high = (min(scores), max(scores)) if scores else (0.0, 1.0)

@@ -12,7 +12,7 @@ import numpy as np
 import numpy.typing as npt
 
 from learnaug.data.decode import BadImageError, Rules, resize, scaled
-from learnaug.data.findings import Finding
+from learnaug.data.findings import Finding, counted
 from learnaug.data.gather import group_numbers
 from learnaug.data.imageset import ImageSet
 from learnaug.data.labels import number_labels
@@ -134,7 +134,7 @@ def _pieces(arrays: Mapping[str, Any]) -> Iterator[_Piece]:
     for part, pairs in KEYS.items():
         for x, y in pairs:
             if x in arrays and y in arrays:
-                yield _Piece(part, x, np.asarray(arrays[x]), np.asarray(arrays[y]))
+                yield _Piece(part, x, np.atleast_1d(arrays[x]), np.atleast_1d(arrays[y]))
                 break
 
 
@@ -149,7 +149,8 @@ def _images(
 ) -> npt.NDArray[np.uint8] | None:
     where = (f"{place}: {piece.key}",)
     if len(piece.images) != len(piece.labels):
-        what = f"{len(piece.images)} images, but {len(piece.labels)} labels"
+        images, labels = counted(len(piece.images), "image[|s]"), len(piece.labels)
+        what = f"{images}, but {counted(labels, 'label[|s]')}"
         findings.append(Finding("error", "lengths", what, where, "give one label per image"))
     try:
         pixels, notes = to_pixels(piece.images, rules, axes)

@@ -252,6 +252,8 @@ def _leaks(
     code = "leak" if how == "exact" else "near-leak"
     mend = "delete one of each, or run again with --drop-duplicates"
     mild = drop or how == "near"
+    if mild:  # the split keeps groups of copies together (see `Duplicates.groups`)
+        what, mend = what + ": left out of the earlier part", "look at them, and delete one of each"
     yield Finding("warning" if mild else "error", code, what, where, mend)
 
 
