@@ -27,10 +27,13 @@ def resume(
     model: Spec = None,
     jobs: int | None = None,
     minutes: float | None = None,
+    accept_change: bool = False,
     say: study.Say | None = None,
 ) -> Comparison | Trained:
     """Go on with a stopped comparison or training; see `learnaug.study.resume`."""
-    found = study.resume(out, model=model, jobs=jobs, minutes=minutes, say=say)
+    found = study.resume(
+        out, model=model, jobs=jobs, minutes=minutes, accept_change=accept_change, say=say
+    )
     if isinstance(found, Comparison):
         report.build(found.out)
     return found

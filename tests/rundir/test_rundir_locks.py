@@ -43,7 +43,7 @@ for _ in range(8):
         try:
             with rundir.lock(folder):
                 os.write(back[1], b"W")
-                time.sleep(0.4)
+                time.sleep(1.5)  # longer than a starter waits
         except RunError as error:
             named = "unknown" not in error.what
             os.write(back[1], b"L" if error.code == 75 and named else b"E")

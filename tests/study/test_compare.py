@@ -17,8 +17,9 @@ import pytest
 import torch
 from torch import nn
 
-from learnaug import rundir, study
+from learnaug import rundir, stats, study
 from learnaug.errors import DataError, RunError, UsageError
+from learnaug.methods import METHODS, Learned, load_augmenter
 from learnaug.study import job as job_module
 from learnaug.study.job import finished
 from learnaug.study.plan import Job, Plan
@@ -27,6 +28,9 @@ from learnaug.study.stop import Interrupted
 
 sys.path.insert(0, str(Path(__file__).resolve().parent))
 import tiny
+
+compare_module = sys.modules["learnaug.study.compare"]
+summary_module = sys.modules["learnaug.study.summary"]
 
 
 @pytest.fixture(scope="module")
@@ -141,7 +145,7 @@ def test_each_confirm_run_reads_the_test_part_once(
 @pytest.mark.parametrize(
     ("changes", "words"),
     [
-        ({"epochs": 3}, "recipe: .*epochs.: 2.*epochs.: 3"),
+        ({"epochs": 3}, "recipe.epochs: 2 in the folder, 3 now"),
         ({"seed": 1}, "seed: 0 in the folder, 1 now"),
         ({"methods": ("mixup",)}, "methods: "),
         ({"model": "b1"}, "model: 'smallnet' in the folder, 'b1' now"),
@@ -354,3 +358,195 @@ def test_images_with_masks_are_refused_with_a_remedy(tmp_path: Path) -> None:
     segmented = replace(data, masks=masks, labels=np.zeros(0, np.int64))
     with pytest.raises(UsageError, match="segmentation"):
         tiny.compare(tmp_path / "x", data=segmented)
+
+
+def test_another_version_is_refused_with_a_diff_unless_accepted(
+    done: study.Comparison, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    out = tmp_path / "out"
+    tiny.compare(out, confirm_seeds=0)
+    true = rundir.versions()
+    monkeypatch.setattr(rundir, "versions", lambda: true | {"torch": "99.0"})
+    for go_on in (lambda: tiny.compare(out, confirm_seeds=0), lambda: study.resume(out)):
+        with pytest.raises(UsageError, match="--accept-change") as caught:
+            go_on()
+        assert f"torch: {true['torch']} in the folder, 99.0 now" in str(caught.value)
+    study.resume(out, accept_change=True)
+    assert Plan.load(out).versions["torch"] == "99.0"
+    study.resume(out)
+
+
+def test_a_learned_candidate_meets_trivialaugment_too(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """A method that learns and wins the screening gets the second verdict."""
+    monkeypatch.setitem(METHODS, "planted", replace(METHODS["cutout"], kind="learned"))
+    monkeypatch.setattr(summary_module, "best", lambda out, plan: "planted")
+    monkeypatch.setattr(compare_module, "best", lambda out, plan: "planted")
+    found = tiny.compare(tmp_path / "out", methods=("planted",), confirm_seeds=6)
+    rows = {row["method"] for row in found.summary["methods"] if row["stage"] == "confirm"}
+    assert rows == {"none", "planted", "trivialaugment"}
+    second = found.summary["against_trivialaugment"]
+    assert set(second) == set(found.summary["verdict"])
+    assert (second["candidate"], second["baseline"]) == ("planted", "trivialaugment")
+    assert second["pairs"] == found.summary["verdict"]["pairs"] == 6
+    assert found.summary["runs"]["planned"] == 5 + 3 * 6
+
+
+def test_few_test_pictures_are_cut_five_times(tmp_path: Path) -> None:
+    data = tiny.data()
+    cut = replace(data, parts=np.full(len(data), ""))
+    found = tiny.compare(tmp_path / "out", data=cut, confirm_seeds=6)
+    plan = Plan.load(found.out)
+    assert plan.repeats == 5
+    world = study.world.open_world(found.out)
+    assert len({tuple(split.test) for split in world.splits}) == 5
+    verdict = found.summary["verdict"]
+    none, best = (
+        next(r["scores"] for r in found.summary["methods"]
+             if r["stage"] == "confirm" and r["method"] == m)
+        for m in ("none", verdict["candidate"])
+    )  # fmt: skip
+    naive = stats.paired(best, none)
+    if naive.sd:  # the overlap of the splits widens the interval
+        width = verdict["interval"][1] - verdict["interval"][0]
+        assert width > 1.3 * (naive.interval[1] - naive.interval[0])
+
+
+def test_another_augmenter_in_the_same_folder_is_refused(tmp_path: Path) -> None:
+    """Two policies given as objects must not be taken for one another."""
+    first, second = load_augmenter("cutout"), load_augmenter("mixup")
+    out = tmp_path / "out"
+    study.train(tiny.data(), first, epochs=1, out=out)
+    with pytest.raises(UsageError, match="given: "):
+        study.train(tiny.data(), second, epochs=1, out=out)
+    assert load_augmenter(out / "given").describe() == first.describe()
+    assert not list(out.glob("tmp*"))
+
+
+def test_another_net_of_the_same_name_is_refused(tmp_path: Path) -> None:
+    def net(classes: int) -> nn.Module:
+        return nn.Sequential(nn.Flatten(), nn.Linear(64, classes))
+
+    one = net
+
+    def net(classes: int) -> nn.Module:  # type: ignore[no-redef]
+        return nn.Sequential(nn.Flatten(), nn.Linear(64, 8), nn.Linear(8, classes))
+
+    out = tmp_path / "out"
+    tiny.compare(out, model=one, confirm_seeds=0)
+    with pytest.raises(UsageError, match="net: "):
+        tiny.compare(out, model=net, confirm_seeds=0)
+    with pytest.raises(RunError, match="not the one"):
+        study.resume(out, model=net)
+
+
+def test_a_refused_call_changes_nothing(done: study.Comparison) -> None:
+    before = {p: p.read_bytes() for p in done.out.rglob("*") if p.is_file() and p.name != "lock"}
+    data = tiny.data(48)
+    with pytest.raises(UsageError):
+        tiny.compare(done.out, data=data)
+    after = {p: p.read_bytes() for p in done.out.rglob("*") if p.is_file() and p.name != "lock"}
+    assert after == before
+
+
+@pytest.mark.parametrize("fault", [RuntimeError, BrokenPipeError])
+def test_a_fault_of_the_listener_ends_the_study_and_does_not_hang(
+    fault: type[Exception], tmp_path: Path
+) -> None:
+    def say(event: dict[str, Any]) -> None:
+        if event["event"] == "run-end":
+            raise fault("the terminal is gone")
+
+    with pytest.raises(fault, match="the terminal is gone"):
+        tiny.compare(tmp_path / "out", jobs=2, say=say)
+    study.resume(tmp_path / "out")
+
+
+@pytest.mark.parametrize("jobs", [1, 2])
+def test_a_full_disk_ends_the_study_with_its_own_status(
+    jobs: int, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """The limit on the size of a file stands for the full disk; workers inherit it."""
+    out = tmp_path / "out"
+    tiny.compare(out, seeds=1, confirm_seeds=0, methods=("none",))
+    code = (
+        "import resource, signal, sys; from pathlib import Path; sys.path.insert(0, sys.argv[1])\n"
+        "import tiny; from learnaug.errors import RunError\n"
+        "signal.signal(signal.SIGXFSZ, signal.SIG_IGN)\n"
+        "def say(event):\n"
+        "    if event['event'] == 'start':\n"
+        "        resource.setrlimit(resource.RLIMIT_FSIZE, (3000, 3000))\n"
+        f"try: tiny.compare(Path(sys.argv[2]), jobs={jobs}, say=say)\n"
+        "except RunError as fault: print(fault.code, fault)"
+    )
+    command = [sys.executable, "-c", code, str(Path(tiny.__file__).parent), str(tmp_path / "full")]
+    answer = subprocess.run(command, capture_output=True, text=True, timeout=240, check=False)
+    assert answer.stdout.startswith("74 "), (answer.stdout, answer.stderr)
+    study.resume(tmp_path / "full")
+
+
+def test_a_test_part_of_one_group_still_ends_with_words(tmp_path: Path) -> None:
+    data = tiny.data()
+    groups = np.where(data.parts == "test", 1, -1)
+    found = tiny.compare(tmp_path / "out", data=replace(data, groups=groups), confirm_seeds=6)
+    assert found.summary["verdict"]["image_interval"] is None
+    assert found.summary["verdict"]["pairs"] == 6
+
+
+def test_copies_count_as_one_group_in_the_image_interval(tmp_path: Path) -> None:
+    data = tiny.data()
+    images = data.images.copy()
+    test = np.flatnonzero(data.parts == "test")
+    images[test[2:]] = images[np.where(data.labels[test[2:]] == 0, test[0], test[1])]
+    found = tiny.compare(tmp_path / "out", data=replace(data, images=images), confirm_seeds=6)
+    clusters = np.asarray(study.world.open_world(found.out).clusters)[test]
+    assert len(np.unique(clusters)) == 2
+
+
+def test_an_unfinished_confirm_stage_gives_no_verdict(tmp_path: Path) -> None:
+    """Looking at a moment of one's choice would claim too often (TRUST E5)."""
+    out = tmp_path / "out"
+    ended = 0
+
+    def say(event: dict[str, Any]) -> None:
+        nonlocal ended
+        ended += event["event"] == "run-end" and event["stage"] == "confirm"
+        if ended == 14:
+            ended += 1
+            signal.raise_signal(signal.SIGINT)
+
+    with pytest.raises(Interrupted):
+        tiny.compare(out, confirm_seeds=10, say=say)
+    verdict = rundir.read_json(rundir.summary_path(out))["verdict"]
+    assert verdict["pairs"] >= 6
+    assert verdict["outcome"] == "too-few-runs"
+    assert "still to come" in verdict["words"]
+
+
+def test_seconds_add_up_over_a_stop(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    class Slow:
+        def learn(self, *args: Any, **options: Any) -> Learned:
+            rundir.sleep(0.3)
+            return Learned(load_augmenter("cutout"))
+
+        def config(self) -> dict[str, Any]:
+            return {}
+
+    row = replace(METHODS["cutout"], make=lambda names: Slow(), kind="learned")
+    monkeypatch.setitem(METHODS, "slow", row)
+    steps = 0
+
+    def say(event: dict[str, Any]) -> None:
+        nonlocal steps
+        steps += event["event"] == "run-step" and event["method"] == "slow"
+        if steps == 1:
+            steps += 1
+            signal.raise_signal(signal.SIGINT)
+
+    out = tmp_path / "out"
+    with pytest.raises(Interrupted):
+        tiny.compare(out, methods=("slow",), epochs=30, confirm_seeds=0, say=say)
+    study.resume(out)
+    seconds = rundir.read_json(rundir.status_path(rundir.run_folder(out, "slow", 0)))["seconds"]
+    assert seconds["learn"] == pytest.approx(0.6, abs=0.15)  # learned twice: before and after

@@ -22,7 +22,7 @@ from learnaug.seeds import Seeds
 if TYPE_CHECKING:
     from learnaug.data.imageset import ImageSet
 
-__all__ = ["Split", "repeats_needed", "split"]
+__all__ = ["Split", "join_groups", "repeats_needed", "split"]
 
 Ints = npt.NDArray[np.int64]
 Sealed = Literal["test", "valid", "cut"]
@@ -122,7 +122,7 @@ def split(
     labels = data.labels if len(data.labels) else np.zeros(len(data.ids), np.int64)
     names = data.classes if len(data.labels) else ("image",)
     keys = _keys(data.ids, seeds.child("split", repeat))
-    group = _join(data.groups, extra_groups)
+    group = join_groups(data.groups, extra_groups)
     pool, valid, test, sealed_from, notes = _own(data.parts, labels, names, group)
 
     units = _units(pool, labels, group, keys)
@@ -215,7 +215,7 @@ def _keys(ids: Sequence[str], seeds: Seeds) -> list[bytes]:
     return [hashlib.sha256(salt + i.encode("utf-8", "surrogatepass")).digest() for i in ids]
 
 
-def _join(groups: Ints, extra: Ints | None) -> Ints:
+def join_groups(groups: Ints, extra: Ints | None) -> Ints:
     """Return int64 [N]: one number per image, equal where any of the groupings ties two images."""
     from scipy.sparse import coo_array
     from scipy.sparse.csgraph import connected_components

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from typing import Any, Protocol
 
 import torch
@@ -34,14 +34,12 @@ class Learning:
 
 @dataclass(frozen=True, slots=True)
 class Budget:
-    """What learning may cost.
+    """What learning may use.
 
     Args:
-        trainings: cost in trainings of the target; None leaves the method its own default.
         precision: number format of the trainings, "fp32" or "bf16".
     """
 
-    trainings: float | None = None
     precision: str = "fp32"
 
 
@@ -52,12 +50,10 @@ class Learned:
     Args:
         augmenter: frozen; usable with any model.
         curriculum: how the target is to be trained; by default all updates with the augmenter.
-        target: tensors of the target that was trained along, where the method trains one.
     """
 
     augmenter: Augmenter
     curriculum: tuple[Phase, ...] = ()
-    target: dict[str, torch.Tensor] | None = field(default=None)
 
     def phases(self) -> tuple[Phase, ...]:
         """Return the curriculum, or one phase with the augmenter where none was given."""

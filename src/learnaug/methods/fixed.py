@@ -53,7 +53,11 @@ class Chained:
         """Let every member learn with seeds of its own and chain what they leave behind."""
         learned = [
             member.learn(
-                data, seeds=seeds.child("member", i), device=device, budget=budget, keep=keep
+                data,
+                seeds=seeds.child("member", i),
+                device=device,
+                budget=budget,
+                keep=keep.child(f"member-{i}"),
             )
             for i, member in enumerate(self.members)
         ]

@@ -161,5 +161,5 @@ def load_augmenter(source: str | Path) -> Augmenter:
 
 def card(name: str) -> str:
     """Return the card of a method: Markdown, half a page."""
-    file = resources.files("learnaug.methods") / "cards" / f"{name.partition(':')[0]}.md"
+    file = resources.files("learnaug.methods") / "cards" / f"{name}.md"
     return file.read_text("utf-8") if file.is_file() else METHODS[name].summary

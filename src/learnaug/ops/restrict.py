@@ -10,6 +10,13 @@ from learnaug.ops.policy import Policy, Stage
 
 __all__ = ["restrict"]
 
+# One operation in two units: whoever allows the one allows the other.
+TWINS = {
+    name: (f"translate_{axis}", f"shift_{axis}")
+    for axis in "xy"
+    for name in (f"translate_{axis}", f"shift_{axis}")
+}
+
 
 def restrict(policy: Policy, names: Sequence[str]) -> Policy:
     """Return the policy with only those branches whose every operation is among `names`.
@@ -25,7 +32,7 @@ def restrict(policy: Policy, names: Sequence[str]) -> Policy:
         >>> len(small.stages[0].branches)
         2
     """
-    allowed = set(names)
+    allowed = {twin for name in names for twin in TWINS.get(name, (name,))}
     stages: list[Stage] = []
     before: list[int] = []  # branches of the stage before that stay
     for stage in policy.stages:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import hashlib
 import io
+import itertools
 import math
 import re
 import zipfile
@@ -11,13 +12,14 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from learnaug.errors import DataError, RunError
-from learnaug.rundir.files import Place, read_bytes, write_bytes
+from learnaug.rundir.files import Place, read_bytes, write_bytes, write_chunks
 
 if TYPE_CHECKING:
     import numpy as np
 
 __all__ = ["read_arrays", "read_map", "write_arrays", "write_map"]
 
+PIECE = 1 << 24  # bytes of a map written at once
 DIGEST = 64  # hexadecimal signs of a SHA-256, the last bytes of the file
 MARK = b"sha256:"
 
@@ -69,14 +71,22 @@ def read_arrays(path: Place) -> dict[str, np.ndarray[Any, Any]]:
 def write_map(path: Place, array: np.ndarray[Any, Any]) -> None:
     """Write one array as a .npy file that `read_map` opens without reading it whole.
 
+    It is written piece by piece, so that a memory map is never read whole either.
+
     Raises:
         RunError: as in `write_bytes`.
     """
     import numpy as np
 
-    file = io.BytesIO()
-    np.lib.format.write_array(file, np.ascontiguousarray(array), allow_pickle=False)
-    write_bytes(path, file.getvalue())
+    head = io.BytesIO()
+    header = {"descr": array.dtype.str, "fortran_order": False, "shape": array.shape}
+    np.lib.format.write_array_header_1_0(head, header)
+    rows = max(1, PIECE // max(1, array[:1].nbytes))
+    pieces = (
+        np.ascontiguousarray(array[start : start + rows]).tobytes()
+        for start in range(0, len(array), rows)
+    )
+    write_chunks(path, itertools.chain([head.getvalue()], pieces), array.nbytes + head.tell())
 
 
 def read_map(path: Place) -> np.ndarray[Any, Any]:

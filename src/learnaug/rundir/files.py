@@ -14,7 +14,7 @@ import os
 import shutil
 import stat
 import sys
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from pathlib import Path
 
 from learnaug.errors import DataError, RunError, UsageError, printable
@@ -31,6 +31,7 @@ __all__ = [
     "say_aloud",
     "sweep",
     "write_bytes",
+    "write_chunks",
     "write_text",
 ]
 
@@ -89,11 +90,16 @@ def write_bytes(path: Place, data: bytes) -> None:
         RunError: the disk is full or broken (status 74, with bytes needed and free), or the place
             cannot be written (status 73). The old content is untouched.
     """
+    write_chunks(path, [data], len(data))
+
+
+def write_chunks(path: Place, chunks: Iterable[bytes], size: int) -> None:
+    """Replace the file by these `size` bytes in one step; errors as in `write_bytes`."""
     path = Path(path)
     make_folder(path.parent)
     temp = path.with_name(f".{path.name[:40]}.{os.getpid()}-{next(_numbers)}{TEMP}")
     try:
-        _write_new(temp, data)
+        _write_new(temp, chunks)
         _point("rename", path)
         os.replace(temp, path)
         sync_folder(path.parent)
@@ -102,7 +108,7 @@ def write_bytes(path: Place, data: bytes) -> None:
             _point("unlink", temp)
             temp.unlink(missing_ok=True)
         if isinstance(error, OSError):
-            raise disk_error(error, path, len(data)) from error
+            raise disk_error(error, path, size) from error
         raise
 
 
@@ -114,12 +120,13 @@ def write_text(path: Place, text: str) -> None:
     write_bytes(path, text.encode(errors="backslashreplace"))
 
 
-def _write_new(path: Path, data: bytes) -> None:
+def _write_new(path: Path, chunks: Iterable[bytes]) -> None:
     _point("open", path)
     flags = os.O_WRONLY | os.O_CREAT | os.O_EXCL | getattr(os, "O_BINARY", 0)
     handle = os.open(path, flags, 0o666)
     try:
-        write_all(handle, data, path, "write")
+        for data in chunks:
+            write_all(handle, data, path, "write")
         _point("fsync", path)
         os.fsync(handle)
     finally:

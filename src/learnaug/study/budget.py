@@ -9,6 +9,7 @@ from pathlib import Path
 from learnaug import rundir
 from learnaug.data import ImageSet
 from learnaug.errors import UsageError
+from learnaug.methods import is_learned
 from learnaug.methods.table import augmenter
 from learnaug.study.plan import Plan
 from learnaug.study.world import World
@@ -24,34 +25,34 @@ LEAST = 2  # epochs below which a training says nothing
 RIVAL = "trivialaugment"
 
 
-def fit(world: World, minutes: float, workers: int) -> Plan:
-    """Return the plan with as many epochs as the minutes allow, at most those it had.
+def fit(world: World, plan: Plan, seconds: float, workers: int) -> Plan:
+    """Return the plan with as many epochs as fit into the seconds left, at most those it had.
 
     Raises:
         UsageError: not even 2 epochs of every planned run fit.
     """
-    plan = world.plan
-    arms = len(plan.methods) * plan.seeds + 2 * plan.confirm_seeds
+    confirmed = 3 if any(is_learned(method) for method in plan.methods) else 2
+    arms = len(plan.methods) * plan.seeds + confirmed * plan.confirm_seeds
     epoch = _seconds_per_update(world) * plan.recipe.updates(len(world.splits[0].train))
     epoch = epoch / plan.recipe.epochs * MARGIN * arms / workers
-    fitting = int(60 * minutes * 0.9 / epoch)
+    fitting = int(0.9 * seconds / epoch)
     if fitting < LEAST:
         need = LEAST * epoch / 60 / 0.9
         raise UsageError(
-            f"{minutes:g} minutes are too few for {arms} trainings of {plan.model}: "
+            f"{plan.minutes:g} minutes are too few for {arms} trainings of {plan.model}: "
             f"{need:.1f} are needed for {LEAST} epochs each",
             mend="give more minutes, fewer methods or seeds, or a smaller --model",
         )
     if fitting >= plan.recipe.epochs:
         return plan
-    note = f"{plan.recipe.epochs} epochs were lowered to {fitting} to fit {minutes:g} minutes"
+    note = f"{plan.recipe.epochs} epochs were lowered to {fitting} to fit {plan.minutes:g} minutes"
     recipe = replace(plan.recipe, epochs=fitting)
     return replace(plan, recipe=recipe, notes=(*plan.notes, note))
 
 
 def _seconds_per_update(world: World) -> float:
     plan = world.plan
-    train, _, _ = world.parts(0)
+    train = world.part(0, "train")
     recipe = replace(plan.recipe, epochs=1)
     steps = WARM + PROBE
     while recipe.updates(len(train)) < steps:
@@ -73,7 +74,7 @@ def _seconds_per_update(world: World) -> float:
     return (marks[-1] - marks[WARM - 1]) / (len(marks) - WARM)
 
 
-def require_space(out: Path, data: ImageSet, plan: Plan, parameters: int) -> None:
+def require_space(out: Path, data: ImageSet, plan: Plan, parameters: int, workers: int) -> None:
     """Refuse a run folder on a disk that cannot hold cache, checkpoints and weights.
 
     Raises:
@@ -81,5 +82,5 @@ def require_space(out: Path, data: ImageSet, plan: Plan, parameters: int) -> Non
     """
     weights = 4 * parameters
     kept = weights * 2 * plan.confirm_seeds
-    checkpoints = 3 * 3 * weights  # weights and two moments, three at a time
+    checkpoints = 3 * 3 * weights * workers  # weights and two moments, three at a time
     rundir.free_space_check(out, int(1.1 * (data.images.nbytes + kept + checkpoints)))

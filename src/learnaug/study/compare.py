@@ -12,8 +12,9 @@ from learnaug.errors import RunError
 from learnaug.methods import CONTROLS, METHODS, resolve
 from learnaug.methods.augmenters import load_folder
 from learnaug.nets import Spec
+from learnaug.study.job import read_status
 from learnaug.study.pool import execute
-from learnaug.study.prepare import Request, images_of, name_of, prepare, workers
+from learnaug.study.prepare import Request, folder_for, name_of, owned, prepare, workers
 from learnaug.study.progress import Progress, Say
 from learnaug.study.samples import write_samples
 from learnaug.study.stop import Interrupted, Stop, listening
@@ -72,8 +73,11 @@ class Best:
     def folder(self) -> Path:
         """The folder of its augmenter, from the newest run."""
         runs = rundir.run_folder(self.out, self.method, 0).parent
-        done = sorted(runs.glob("seed-*"), key=lambda run: int(run.name.partition("-")[2]))
-        return rundir.augmenter_folder(done[-1])
+        done = [run for run in runs.glob("seed-*") if read_status(run)["state"] == "done"]
+        if not done:
+            raise RunError(f"no run of {self.method} is done yet", [str(self.out)], "resume it")
+        newest = max(done, key=lambda run: int(run.name.partition("-")[2]))
+        return rundir.augmenter_folder(newest)
 
     @property
     def augmenter(self) -> Augmenter:
@@ -98,6 +102,7 @@ def compare(
     ops: Sequence[str] | None = None,
     classes: Any = None,
     drop_duplicates: bool = False,
+    accept_change: bool = False,
     device: str = "auto",
     out: str | Path | None = None,
     recipe: Recipe | None = None,
@@ -126,6 +131,7 @@ def compare(
         classes: which classes to take, see `learnaug.load`.
         drop_duplicates: leave out of training what is also in the test part, in place of refusing
             such data.
+        accept_change: go on in a folder that was made with other versions.
         device: "auto", "cpu", "cuda", ….
         out: run folder; None: learnaug-runs/NAME in the working directory.
         recipe: how to train; None: the default recipe. `epochs` wins over it.
@@ -140,14 +146,12 @@ def compare(
     """
     request = Request(
         "compare", _names(methods, baseline), model, baseline, seeds, confirm_seeds, epochs,
-        per_class, seed, minutes, jobs, ops, drop_duplicates, device, recipe,
+        per_class, seed, minutes, jobs, ops, drop_duplicates, accept_change, device, recipe,
     )  # fmt: skip
-    images = images_of(data, size, classes)
-    folder = Path(out) if out is not None else Path("learnaug-runs") / rundir.slug(images.name)
-    rundir.check_writable(folder, data if isinstance(data, str | Path) else None)
     progress, stop = Progress(say), Stop(minutes)
-    with rundir.lock(folder), listening(stop):
-        world = prepare(folder, images, request, name_of(data, images), progress)
+    folder = folder_for(data, out)
+    with listening(stop), owned(folder, data, size, classes) as images:
+        world = prepare(folder, images, request, name_of(data, images), progress, stop)
         return go_on(world, jobs=jobs, stop=stop, progress=progress)
 
 
@@ -160,7 +164,7 @@ def go_on(world: World, *, jobs: int | None, stop: Stop, progress: Progress) -> 
     watch = rundir.stopwatch()
     out, plan = world.out, world.plan
     before = _seconds_before(out)
-    number = workers(plan, jobs)
+    number = workers(world, jobs)
     write_samples(world)
     screen = plan.screen()
     # The baseline and one candidate at least; a rival joins when the candidate is a learned one.
@@ -169,12 +173,14 @@ def go_on(world: World, *, jobs: int | None, stop: Stop, progress: Progress) -> 
     candidate = best(out, plan)
     if candidate and not stop():
         confirm = plan.confirm(arms(plan, candidate))
-        progress.confirm(candidate, confirm)
+        progress.confirm(out, candidate, confirm)
         execute(world, confirm, workers=number, stop=stop, tell=progress.tell)
     summary = summarise(world, before + watch())
     rundir.write_json(rundir.summary_path(out), summary)
     if stop.signum:
         raise Interrupted(stop.signum)
+    if stop.late:
+        progress.note(f"the time is up; what is left goes on with: learnaug resume {out}")
     _require_some(world, summary)
     if summary["verdict"]:
         progress.verdict(summary["verdict"]["words"])

@@ -3,9 +3,12 @@
 from __future__ import annotations
 
 import hashlib
+import shlex
+from collections.abc import Iterator
+from contextlib import contextmanager
 from dataclasses import asdict
 from pathlib import Path
-from typing import Any
+from typing import Any, Literal
 
 import numpy as np
 import torch
@@ -20,6 +23,9 @@ from learnaug.study.world import World
 from learnaug.training import Keep, Stopped, choose_device, fit, measure, predict
 
 __all__ = ["finished", "read_status", "run_job"]
+
+BROKEN_DISK = (73, 74, 75)  # exit statuses: cannot write, disk full or broken, in use
+PHASES: tuple[Literal["learn", "train"], ...] = ("learn", "train")
 
 
 def read_status(run: Path) -> dict[str, Any]:
@@ -45,51 +51,64 @@ def run_job(world: World, job: Job, keep: Keep) -> dict[str, Any]:
     before = read_status(run)
     if finished(world.out, job):
         return before
-    total = rundir.stopwatch()
-    seconds = {"learn": 0.0, "train": float(before.get("seconds", {}).get("train", 0.0))}
-    status: dict[str, Any] = asdict(job) | {"state": "running", "error": None}
+    seconds = {"learn": 0.0, "train": 0.0} | before.get("seconds", {})
+    status: dict[str, Any] = asdict(job) | {"state": "running", "error": None, "seconds": seconds}
     rundir.write_json(rundir.config_path(run), _config(world, job))
-    rundir.write_json(rundir.origin_path(run), rundir.origin(world.plan.command.split()))
+    rundir.write_json(rundir.origin_path(run), rundir.origin(shlex.split(world.plan.command)))
+    rundir.write_json(rundir.status_path(run), status)
     try:
-        result, seconds["learn"] = _learn_and_train(world, job, run, keep)
-        status |= {"state": "done"} | result
+        status |= _learn_and_train(world, job, run, keep, seconds) | {"state": "done"}
     except Stopped:
         status["state"] = "stopped"
     except (torch.OutOfMemoryError, MemoryError) as fault:
         status |= {"state": "failed", "error": f"out of memory: {printable(str(fault))[:500]}"}
     except LearnaugError as fault:
+        if fault.code in BROKEN_DISK:  # not this run's fault: nothing that follows could be kept
+            raise
         status |= {"state": "failed", "error": str(fault)}
     except Exception as fault:
         # A fault in the user's net or data must not end the other runs; it is told in the report.
         words = f"{type(fault).__name__}: {printable(str(fault))[:1000]}"
         status |= {"state": "failed", "error": words}
-    seconds["train"] += total() - seconds["learn"]
-    status["seconds"] = {name: round(value, 3) for name, value in seconds.items()}
     rundir.write_json(rundir.status_path(run), status)
+    if status["state"] == "done":
+        for phase in PHASES:
+            rundir.remove_folder(rundir.checkpoint_folder(run, phase))
     return status
 
 
-def _learn_and_train(world: World, job: Job, run: Path, keep: Keep) -> tuple[dict[str, Any], float]:
+def _learn_and_train(
+    world: World, job: Job, run: Path, keep: Keep, seconds: dict[str, float]
+) -> dict[str, Any]:
+    """Return score and digest of the weights; add to `seconds` what each phase took."""
     plan, pair = world.plan, world.pair(job.seed)
     device = choose_device(plan.device)
-    train, valid, test = world.parts(job.seed)
-    watch = rundir.stopwatch()
-    learned = _learn(world, job, run, (train, valid), keep)
-    spent = watch()
+    train, valid = world.part(job.seed, "train"), world.part(job.seed, "valid")
+    with _timed(seconds, "learn"):
+        learned = _learn(world, job, run, (train, valid), keep)
     train_keep = Keep(
         rundir.checkpoint_folder(run), rundir.log_path(run, "train"),
         keep.every, keep.stop, keep.progress, keep.say,
     )  # fmt: skip
-    model = fit(
-        world.net(pair.child("init")), train, valid, learned.phases(), plan.recipe,
-        seeds=pair.child("train"), device=device, precision=plan.precision, keep=train_keep,
-    )  # fmt: skip
-    scored = test if job.part == "test" else valid
-    score = _score(world, job, run, model, scored, device)
+    with _timed(seconds, "train"):
+        model = fit(
+            world.net(pair.child("init")), train, valid, learned.phases(), plan.recipe,
+            seeds=pair.child("train"), device=device, precision=plan.precision, keep=train_keep,
+        )  # fmt: skip
+        scored = world.part(job.seed, "test") if job.part == "test" else valid
+        score = _score(world, job, run, model, scored, device)
     if job.stage != "screen":
         rundir.save_tensors(rundir.model_path(run), model.state_dict(), {"model": plan.model})
-    rundir.remove_folder(rundir.checkpoint_folder(run))
-    return {"score": score, "weights": _digest(model)}, spent
+    return {"score": score, "weights": _digest(model)}
+
+
+@contextmanager
+def _timed(seconds: dict[str, float], phase: str) -> Iterator[None]:
+    watch = rundir.stopwatch()
+    try:
+        yield
+    finally:
+        seconds[phase] = round(seconds[phase] + watch(), 3)
 
 
 def _learn(
@@ -102,7 +121,7 @@ def _learn(
         keep.every, keep.stop, keep.progress, keep.say,
     )  # fmt: skip
     learned = method.learn(
-        Learning(*parts, net=world.net, recipe=plan.recipe),
+        Learning(*parts, net=world.builder(), recipe=plan.recipe),
         seeds=world.pair(job.seed).child("learn", job.method),
         device=choose_device(plan.device),
         budget=Budget(precision=plan.precision),

@@ -4,19 +4,21 @@ from __future__ import annotations
 
 import hashlib
 import json
-from dataclasses import asdict, dataclass, field
+from dataclasses import asdict, dataclass, field, replace
 from pathlib import Path
 from typing import Any, Literal
 
 from learnaug import rundir
 from learnaug.errors import RunError, UsageError
+from learnaug.ops import TABLE
 from learnaug.training import Recipe
 
-__all__ = ["Job", "Plan"]
+__all__ = ["Job", "Plan", "require_same", "require_versions", "versions"]
 
 QUESTION = "Which augmentation should I use on this data, and how sure are we?"
 FRACTIONS = (0.70, 0.15, 0.15)
-FREE = ("command", "source", "minutes")  # may differ between a plan and its resumption
+DECIDING = ("learnaug", "python", "torch", "numpy")
+FREE = ("command", "source", "minutes", "versions")  # decide no number of this plan by themselves
 
 
 @dataclass(frozen=True, slots=True)
@@ -63,6 +65,9 @@ class Plan:
         command: the command line that made this plan.
         minutes: the bound that the user gave, or None.
         notes: what was decided for the user, in sentences.
+        net: SHA-256 of the net's layers.
+        given: SHA-256 of the augmenter that came from a folder, file or object; "" for a name.
+        versions: of what the numbers depend on: learnaug and its operations, torch, numpy, Python.
     """
 
     kind: Literal["compare", "train"]
@@ -86,6 +91,9 @@ class Plan:
     command: str
     minutes: float | None = None
     notes: tuple[str, ...] = field(default=())
+    versions: dict[str, str] = field(default_factory=dict)
+    net: str = ""
+    given: str = ""
 
     def screen(self) -> list[Job]:
         """Return the jobs of the screening stage, seed by seed, so that a stop leaves pairs."""
@@ -157,6 +165,39 @@ def _from_json(content: dict[str, Any]) -> Plan:
     return Plan(**given)
 
 
+def versions() -> dict[str, str]:
+    """Return the versions that the numbers depend on; operations by the SHA-256 of their table."""
+    table = json.dumps({name: asdict(op) for name, op in TABLE.items()}, sort_keys=True)
+    found = rundir.versions()
+    named = {name: found[name] for name in DECIDING if name in found}
+    return named | {"operations": hashlib.sha256(table.encode()).hexdigest()[:16]}
+
+
+def require_versions(plan: Plan, accept: bool) -> Plan:
+    """Refuse to go on with other versions than those of the plan, unless `accept` says so.
+
+    Returns:
+        the plan; with the versions of now where they were accepted.
+
+    Raises:
+        UsageError: lists every version that differs, old and new.
+    """
+    now = versions()
+    names = {**plan.versions, **now}
+    changed = [
+        f"{name}: {plan.versions.get(name)} in the folder, {now.get(name)} now"
+        for name in names
+        if plan.versions.get(name) != now.get(name)
+    ]
+    if changed and not accept:
+        raise UsageError(
+            "the versions changed since this run folder was made; old and new runs would not pair",
+            changed,
+            "install the old versions, give another --out, or accept it with --accept-change",
+        )
+    return replace(plan, versions=now) if changed else plan
+
+
 def require_same(old: Plan, new: Plan) -> None:
     """Refuse to go on in a folder whose plan differs from what is asked now.
 
@@ -165,14 +206,23 @@ def require_same(old: Plan, new: Plan) -> None:
     """
     before, after = asdict(old), asdict(new)
     skip = {*FREE, "notes"}
-    changed = [
-        f"{key}: {before[key]!r} in the folder, {after[key]!r} now"
-        for key in before
-        if key not in skip and before[key] != after[key]
-    ]
+    changed = [line for key in before if key not in skip
+               for line in _differences(key, before[key], after[key])]  # fmt: skip
     if changed:
         raise UsageError(
             "this run folder belongs to another comparison",
             changed,
             "give another --out, or the same settings as before",
         )
+
+
+def _differences(key: str, before: Any, after: Any) -> list[str]:
+    """Return one line a difference, inside of dictionaries too."""
+    if isinstance(before, dict) and isinstance(after, dict):
+        names = {**before, **after}
+        return [
+            line
+            for name in names
+            for line in _differences(f"{key}.{name}", before.get(name), after.get(name))
+        ]
+    return [] if before == after else [f"{key}: {before!r} in the folder, {after!r} now"]

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import json
 import os
 import subprocess
@@ -11,10 +12,11 @@ from collections import deque
 from collections.abc import Callable, Iterable
 from dataclasses import asdict, dataclass
 from pathlib import Path
-from typing import Any
+from typing import IO, Any
 
 from learnaug import rundir
-from learnaug.study.job import finished, run_job
+from learnaug.errors import RunError
+from learnaug.study.job import finished, read_status, run_job
 from learnaug.study.plan import Job
 from learnaug.study.stop import Stop
 from learnaug.study.world import World
@@ -29,9 +31,10 @@ PATIENCE = 8.0  # seconds that a worker has to save when it is asked to stop
 
 @dataclass(frozen=True, slots=True)
 class _Todo:
-    """The jobs that are left, taken one by one by any thread."""
+    """The jobs that are left, taken one by one by any thread, and the threads' faults."""
 
     jobs: deque[Job]
+    faults: list[BaseException]
 
     def take(self) -> Job | None:
         try:
@@ -60,20 +63,21 @@ def execute(
         every: seconds between two checkpoints of a run.
     """
     left = deque(job for job in jobs if not finished(world.out, job))
-    workers = min(workers, len(left))
-    if workers <= 1 or not isinstance(world.model, str):
+    if min(workers, len(left)) <= 1 or not isinstance(world.model, str):
         _here(world, left, stop, tell, every)
         return
-    todo = _Todo(left)
+    todo = _Todo(left, [])
     drivers = [
-        threading.Thread(target=_drive, args=(world, todo, stop, tell, every), daemon=True)
-        for _ in range(workers)
+        threading.Thread(target=_guarded, args=(world, todo, stop, tell, every), daemon=True)
+        for _ in range(min(workers, len(left)))
     ]
     for driver in drivers:
         driver.start()
     for driver in drivers:
         while driver.is_alive():
             driver.join(0.2)  # short waits, so that signals are heard
+    if todo.faults:
+        raise todo.faults[0]
 
 
 def _here(world: World, jobs: Iterable[Job], stop: Stop, tell: Tell, every: float) -> None:
@@ -107,25 +111,43 @@ def _stepped(tell: Callable[[float], None]) -> Callable[[float], None]:
     return step
 
 
+def _guarded(world: World, todo: _Todo, stop: Stop, tell: Tell, every: float) -> None:
+    """Drive a worker; a fault is kept for the main thread, and no further job is begun."""
+    try:
+        _drive(world, todo, stop, tell, every)
+    except BaseException as fault:
+        todo.faults.append(fault)
+        todo.jobs.clear()
+
+
 def _drive(world: World, todo: _Todo, stop: Stop, tell: Tell, every: float) -> None:
     """Feed one worker process until no job is left; replace it where it dies."""
     worker: subprocess.Popen[str] | None = None
-    while not stop() and (job := todo.take()) is not None:
-        if worker is None or worker.poll() is not None:
-            worker = _start(world.out)
-            threading.Thread(target=_send_stop, args=(worker, stop), daemon=True).start()
-        tell(job, {"start": True})
-        status = _ask(worker, job, tell, every)
-        if status is None:
-            status = _died(world.out, job, worker.wait(), stop())
-        tell(job, {"end": status})
-    if worker and worker.poll() is None:
-        assert worker.stdin
-        worker.stdin.close()
-        try:
-            worker.wait(5)
-        except subprocess.TimeoutExpired:
-            worker.kill()
+    try:
+        while not stop() and (job := todo.take()) is not None:
+            if worker is None or worker.poll() is not None:
+                worker = _start(world.out)
+                threading.Thread(target=_send_stop, args=(worker, stop), daemon=True).start()
+            tell(job, {"start": True})
+            status = _ask(worker, job, tell, every)
+            if status is None:
+                worker.kill()
+                status = _died(world.out, job, worker.wait(), stop())
+            tell(job, {"end": status})
+    finally:
+        if worker is not None:
+            _end(worker)
+
+
+def _end(worker: subprocess.Popen[str]) -> None:
+    """Close the worker's input, at which it ends."""
+    with contextlib.suppress(OSError, ValueError):
+        _pipe(worker.stdin).close()
+    try:
+        worker.wait(5)
+    except subprocess.TimeoutExpired:
+        worker.kill()
+        worker.wait()
 
 
 def _start(out: Path) -> subprocess.Popen[str]:
@@ -151,35 +173,48 @@ def _start(out: Path) -> subprocess.Popen[str]:
 def _ask(
     worker: subprocess.Popen[str], job: Job, tell: Tell, every: float
 ) -> dict[str, Any] | None:
-    """Send a job and pass on what comes back; None where the worker died."""
-    assert worker.stdin
-    assert worker.stdout
-    try:
-        worker.stdin.write(json.dumps({"job": asdict(job), "every": every}) + "\n")
-        step = _stepped(lambda share: tell(job, {"share": share}))
-        for line in worker.stdout:
-            event = json.loads(line)
-            if "end" in event:
-                return dict(event["end"])
-            if "share" in event:
-                step(event["share"])
-            else:
-                tell(job, event)
-    except (BrokenPipeError, ValueError):
-        pass
+    """Send a job and pass on what comes back; None where the worker died.
+
+    Raises:
+        RunError: the worker met a fault that ends the study (a full disk, say).
+    """
+    if not _send(worker, {"job": asdict(job), "every": every}):
+        return None
+    step = _stepped(lambda share: tell(job, {"share": share}))
+    for line in _pipe(worker.stdout):
+        event = json.loads(line)
+        if "end" in event:
+            return dict(event["end"])
+        if "fault" in event:
+            raise RunError(**event["fault"])
+        if "share" in event:
+            step(event["share"])
+        else:
+            tell(job, event)
     return None
+
+
+def _send(worker: subprocess.Popen[str], order: dict[str, Any]) -> bool:
+    """Write one order in one piece; return whether the worker could take it."""
+    try:
+        _pipe(worker.stdin).write(json.dumps(order) + "\n")
+    except (OSError, ValueError):
+        return False
+    return True
+
+
+def _pipe(stream: IO[str] | None) -> IO[str]:
+    assert stream is not None  # every worker is started with both pipes
+    return stream
 
 
 def _send_stop(worker: subprocess.Popen[str], stop: Stop) -> None:
     """Ask the worker to save and end; kill one that takes longer than PATIENCE."""
     while worker.poll() is None:
         if stop():
+            _send(worker, {"stop": True})
             try:
-                assert worker.stdin
-                worker.stdin.write(json.dumps({"stop": True}) + "\n")
                 worker.wait(PATIENCE)
-            except (BrokenPipeError, ValueError):
-                pass
             except subprocess.TimeoutExpired:
                 worker.kill()  # its last checkpoint stands
             return
@@ -189,10 +224,11 @@ def _send_stop(worker: subprocess.Popen[str], stop: Stop) -> None:
 def _died(out: Path, job: Job, code: int, stopping: bool) -> dict[str, Any]:
     how = f"was killed by signal {-code}" if code < 0 else f"ended with status {code}"
     hint = "; out of memory?" if code == -9 else ""
+    run = rundir.run_folder(out, job.method, job.seed)
     status = asdict(job) | {
         "state": "stopped" if stopping else "failed",
         "error": None if stopping else f"the worker process {how}{hint}",
-        "seconds": {"learn": 0.0, "train": 0.0},
+        "seconds": read_status(run).get("seconds", {"learn": 0.0, "train": 0.0}),
     }
-    rundir.write_json(rundir.status_path(rundir.run_folder(out, job.method, job.seed)), status)
+    rundir.write_json(rundir.status_path(run), status)
     return status

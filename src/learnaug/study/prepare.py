@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import shlex
 import sys
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any, Literal
@@ -14,20 +15,41 @@ from numpy.typing import NDArray
 from torch import nn
 
 from learnaug import nets, rundir
-from learnaug.data import ImageSet, check, load, metric_for, repeats_needed, split
+from learnaug.data import ImageSet, Report, Split, check, load, metric_for, repeats_needed, split
 from learnaug.data.findings import as_error, stopping
 from learnaug.errors import UsageError, nearest
+from learnaug.methods import resolve
 from learnaug.nets import Spec
 from learnaug.ops import TABLE
 from learnaug.seeds import Seeds
 from learnaug.study import budget
-from learnaug.study.plan import FRACTIONS, Plan, require_same
+from learnaug.study.plan import FRACTIONS, Plan, require_same, require_versions, versions
 from learnaug.study.progress import Progress
-from learnaug.study.world import World, open_world, store_data, store_splits
-from learnaug.training import Recipe, choose_device, choose_precision, cores, default_epochs
+from learnaug.study.stop import Interrupted, Stop
+from learnaug.study.world import (
+    GIVEN,
+    World,
+    digest_of,
+    net_digest,
+    open_world,
+    store_data,
+    store_splits,
+)
+from learnaug.training import (
+    Augmenter,
+    Recipe,
+    choose_device,
+    choose_precision,
+    cores,
+    default_epochs,
+)
 
-__all__ = ["Request", "images_of", "name_of", "prepare", "workers"]
+__all__ = ["Request", "folder_for", "name_of", "owned", "prepare", "workers"]
 
+REPEATED = (
+    "the test part has {images} images, so it is cut {repeats} times: an image that is sealed in "
+    "one cut may be in training or validation in another, and the interval is widened for that"
+)
 DELTA = 0.01  # smallest difference of interest: one percentage point
 
 
@@ -52,6 +74,7 @@ class Request:
     jobs: int | None = None
     ops: Sequence[str] | None = None
     drop_duplicates: bool = False
+    accept_change: bool = False
     device: str = "auto"
     recipe: Recipe | None = None
 
@@ -59,7 +82,8 @@ class Request:
         rules = {
             f"seeds >= 1, but got {self.seeds}": self.seeds >= 1,
             f"confirm_seeds >= 0, but got {self.confirm_seeds}": self.confirm_seeds >= 0,
-            f"per_class >= 1, but got {self.per_class}": (self.per_class or 1) >= 1,
+            f"per_class >= 1, but got {self.per_class}": self.per_class is None
+            or self.per_class >= 1,
             f"minutes > 0, but got {self.minutes}": self.minutes is None or self.minutes > 0,
             f"jobs >= 1, but got {self.jobs}": self.jobs is None or self.jobs >= 1,
             f"epochs >= 1, but got {self.epochs}": self.epochs is None or self.epochs >= 1,
@@ -70,6 +94,9 @@ class Request:
         if faults:
             raise UsageError("these settings are out of range", faults, "see --help")
         Seeds(self.seed)
+        for name in self.methods:
+            if name != GIVEN:
+                resolve(name, self.ops)
 
 
 def images_of(data: Any, size: int | None, classes: Any) -> ImageSet:
@@ -87,53 +114,120 @@ def images_of(data: Any, size: int | None, classes: Any) -> ImageSet:
     return images
 
 
+def folder_for(data: Any, out: str | Path | None, suffix: str = "") -> Path:
+    """Return the run folder: `out`, or learnaug-runs/NAME in the working directory."""
+    if out is not None:
+        return Path(out)
+    name = Path(str(data)).stem if isinstance(data, str | Path) else getattr(data, "name", "data")
+    return Path("learnaug-runs") / (rundir.slug(str(name)) + suffix)
+
+
+@contextmanager
+def owned(folder: Path, data: Any, size: int | None, classes: Any) -> Iterator[ImageSet]:
+    """Own the run folder inside the block, with the images read.
+
+    A folder in use is refused before the images are read, which may take minutes; data that
+    cannot be read leave no folder behind.
+    """
+    if rundir.lock_path(folder).is_file():
+        with rundir.lock(folder):
+            pass
+    images = images_of(data, size, classes)
+    rundir.check_writable(folder, data if isinstance(data, str | Path) else None)
+    with rundir.lock(folder):
+        yield images
+
+
 def name_of(data: Any, images: ImageSet) -> str:
     """Return what the user called the data."""
     return str(data) if isinstance(data, str | Path) else images.name
 
 
-def workers(plan: Plan, jobs: int | None) -> int:
-    """Return the number of processes: on a CPU one a core by default, on a GPU one."""
+def workers(world: World, jobs: int | None) -> int:
+    """Return the number of processes: one for a net given in Python and on a GPU, else one a core.
+
+    A net given in Python cannot be sent to another process without pickling it.
+    """
+    if not isinstance(world.model, str):
+        return 1
     if jobs is not None:
         return jobs
-    return cores() if plan.device == "cpu" else 1
+    return cores() if world.plan.device == "cpu" else 1
 
 
 def prepare(
-    folder: Path, data: ImageSet, request: Request, source: str, progress: Progress
+    folder: Path,
+    data: ImageSet,
+    request: Request,
+    source: str,
+    progress: Progress,
+    stop: Stop,
+    given: Augmenter | None = None,
 ) -> World:
     """Check the data, write plan and splits, and return the world of the runs.
 
-    A folder that already holds the same plan is opened as it is; another plan is refused.
+    A folder that already holds the same plan is opened as it is; another plan is refused, and
+    nothing in the folder is changed then.
+
+    Raises:
+        Interrupted: the user asked to stop.
     """
-    groups = _checked(folder, data, request.drop_duplicates, progress)
+    report = _checked(data, request.drop_duplicates, progress)
+    _heed(stop)
+    groups = report.duplicates.groups(len(data))
     first = split(
         data, Seeds(request.seed).child("split"), per_class=request.per_class,
         fractions=FRACTIONS, extra_groups=groups,
     )  # fmt: skip
-    for note in first.notes:
-        progress.note(note)
-    plan = _plan(request, data, len(first.train), repeats_needed(first), first.notes, source)
-    given = request.model if not isinstance(request.model, str) else None
-    if rundir.plan_path(folder).is_file():
-        _require_known(folder, plan, request)
-        return open_world(folder, given)
-    draft = World(folder, plan, data, (first,), plan.model if given is None else given)
+    plan = _plan(request, data, first, source)
+    module = request.model if not isinstance(request.model, str) else None
+    spec = plan.model if module is None else module
+    draft = World(folder, plan, data, (first,), spec, groups)
     net = draft.net(Seeds(request.seed))
     nets.check_model(net, data.channels, data.size, len(data.classes), name=plan.model)
-    _say_kept(given, progress)
+    plan = replace(plan, net=net_digest(draft), given=digest_of(given, folder))
+    if rundir.plan_path(folder).is_file():
+        _require_known(folder, plan, request)
+        return open_world(folder, module)
+    for note in (*plan.notes, *_kept(module)):
+        progress.note(note)
+    number = workers(draft, request.jobs)
     if request.minutes is not None and request.epochs is None:
-        plan = budget.fit(draft, request.minutes, workers(plan, request.jobs))
-    budget.require_space(folder, data, plan, sum(p.numel() for p in net.parameters()))
+        plan = budget.fit(draft, plan, stop.seconds_left, number)
+    _heed(stop)
+    parameters = sum(p.numel() for p in net.parameters())
+    budget.require_space(folder, data, plan, parameters, number)
+    _write(folder, plan, data, report, groups, given)
+    return open_world(folder, module)
+
+
+def _write(
+    folder: Path,
+    plan: Plan,
+    data: ImageSet,
+    report: Report,
+    groups: NDArray[np.int64],
+    given: Augmenter | None,
+) -> None:
+    """Write all that the runs share; the plan last, because it says that the rest is whole."""
+    rundir.write_json(rundir.check_path(folder), report.to_json())
+    if given:
+        given.save(rundir.given_folder(folder))
     store_data(folder, data)
     store_splits(folder, plan, data, groups)
     plan.save(folder)
-    return open_world(folder, given)
 
 
-def _plan(
-    request: Request, data: ImageSet, n: int, repeats: int, notes: tuple[str, ...], source: str
-) -> Plan:
+def _heed(stop: Stop) -> None:
+    if stop.signum:
+        raise Interrupted(stop.signum)
+
+
+def _plan(request: Request, data: ImageSet, first: Split, source: str) -> Plan:
+    n, notes = len(first.train), first.notes
+    repeats = repeats_needed(first) if request.kind == "compare" else 1
+    if repeats > 1:
+        notes = (*notes, REPEATED.format(images=len(first.test), repeats=repeats))
     recipe = request.recipe or Recipe(epochs=default_epochs(n))
     where = choose_device(request.device)
     counts = np.bincount(data.labels, minlength=len(data.classes)).tolist()
@@ -153,7 +247,7 @@ def _plan(
             batch_size=min(recipe.batch_size, n),
         ),
         per_class=request.per_class,
-        repeats=repeats if request.kind == "compare" else 1,
+        repeats=repeats,
         precision=choose_precision(where),
         threads=1,
         device=str(where),
@@ -163,6 +257,7 @@ def _plan(
         command=_command(),
         minutes=request.minutes,
         notes=notes,
+        versions=versions(),
     )
 
 
@@ -172,27 +267,29 @@ def _require_known(folder: Path, plan: Plan, request: Request) -> None:
         # The epochs were fitted to the minutes when the folder was made.
         plan = replace(plan, recipe=replace(plan.recipe, epochs=old.recipe.epochs))
     require_same(old, plan)
+    require_versions(old, request.accept_change).save(folder)
 
 
-def _say_kept(given: Spec, progress: Progress) -> None:
+def _kept(given: Spec) -> tuple[str, ...]:
+    """Return a note on the parameters of a given module that keep their values in every run."""
     names = nets.kept(given)
-    if names:
-        shown = ", ".join(names[:5]) + (", …" if len(names) > 5 else "")
-        progress.note(f"every run starts with the given values of {shown}: they cannot be reset")
+    shown = ", ".join(names[:5]) + (", …" if len(names) > 5 else "")
+    return (f"every run starts with the given values of {shown}",) if names else ()
 
 
-def _checked(
-    folder: Path, data: ImageSet, drop_duplicates: bool, progress: Progress
-) -> NDArray[np.int64]:
-    """Check the data, write check.json, refuse faults, and return the groups of duplicates."""
+def _checked(data: ImageSet, drop_duplicates: bool, progress: Progress) -> Report:
+    """Check the data and tell its warnings.
+
+    Raises:
+        DataError: the data has faults; all are listed.
+    """
     report = check(data, drop_duplicates=drop_duplicates)
-    rundir.write_json(rundir.check_path(folder), report.to_json())
     for finding in report.findings:
         if finding.severity == "warning":
             progress.note(f"{finding.what}" + (f"; {finding.mend}" if finding.mend else ""))
     if not report.ok:
         raise as_error(stopping(report.findings, accept=True), data.name)
-    return report.duplicates.groups(len(data))
+    return report
 
 
 def _model_name(model: Spec, n: int, data: ImageSet) -> str:
@@ -207,4 +304,5 @@ def _model_name(model: Spec, n: int, data: ImageSet) -> str:
 def _command() -> str:
     """Return the command line to show: the last name of the program, the arguments as given."""
     program = Path(sys.argv[0]).name if sys.argv and sys.argv[0] else "python"
+    program = "learnaug" if program == "__main__.py" else program
     return shlex.join([program, *sys.argv[1:]])

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import threading
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
@@ -30,6 +31,7 @@ class Progress:
         self._shares: dict[Job, float] = {}
         self._worked = 0.0  # runs' worth of work done in this call
         self._clock = rundir.stopwatch()
+        self._lock = threading.Lock()
 
     def note(self, text: str) -> None:
         """Tell one line of text."""
@@ -51,21 +53,27 @@ class Progress:
         total = {"total_runs": self._planned, "done_runs": len(self._over)}
         self._say({"event": "start", "text": text, "out": str(out), **total})
 
-    def confirm(self, candidate: str, jobs: list[Job]) -> None:
+    def confirm(self, out: Path, candidate: str, jobs: list[Job]) -> None:
         """Tell which method goes on to the confirm stage."""
         ended = len([job for job in self._over if job.stage == "screen"])
+        self._over |= {job for job in jobs if finished(out, job)}
         self._planned = ended + len(jobs)
         self.note(f"screening: {candidate} is best on the validation part; now the test part")
 
     def tell(self, job: Job, event: dict[str, Any]) -> None:
         """Take an event of the pool and pass it on with method, seed and time left."""
+        with self._lock:  # several threads tell
+            self._tell(job, event)
+
+    def _tell(self, job: Job, event: dict[str, Any]) -> None:
         kind = next(iter(event))
         out: dict[str, Any] = {"method": job.method, "seed": job.seed, "stage": job.stage}
         if kind == "say":
             self.note(f"{job.method} seed {job.seed}: {event['say']}")
             return
         share = float(event.get("share", 1.0 if kind == "end" else 0.0))
-        self._worked += share - self._shares.get(job, 0.0)
+        # What a checkpoint had done already is no work of this call.
+        self._worked += share - self._shares.get(job, share if kind == "share" else 0.0)
         self._shares[job] = share
         out["share"] = share
         if kind == "end":

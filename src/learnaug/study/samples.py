@@ -24,7 +24,7 @@ def write_samples(world: World) -> None:
     done = rundir.samples_path(world.out, ORIGINAL)
     if done.is_file():
         return
-    train = world.parts(0)[0]
+    train = world.part(0, "train")
     chosen = _one_of_each_class(train.labels)
     batch = make_batch(train, chosen)
     for method in world.plan.methods:

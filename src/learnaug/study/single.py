@@ -13,9 +13,9 @@ from learnaug.methods import load_augmenter, resolve
 from learnaug.nets import Spec
 from learnaug.study.compare import Comparison, go_on
 from learnaug.study.job import read_status
-from learnaug.study.plan import Job, Plan
+from learnaug.study.plan import Job, Plan, require_versions
 from learnaug.study.pool import execute
-from learnaug.study.prepare import Request, images_of, name_of, prepare
+from learnaug.study.prepare import Request, folder_for, name_of, owned, prepare
 from learnaug.study.progress import Progress, Say
 from learnaug.study.stop import Interrupted, Stop, listening
 from learnaug.study.world import GIVEN, World, open_world
@@ -51,6 +51,7 @@ def train(
     ops: Sequence[str] | None = None,
     classes: Any = None,
     drop_duplicates: bool = False,
+    accept_change: bool = False,
     device: str = "auto",
     out: str | Path | None = None,
     recipe: Recipe | None = None,
@@ -63,8 +64,8 @@ def train(
     Args:
         data: anything that `learnaug.load` takes.
         augmenter: a method's name, an augmenter folder or policy file, or an augmenter.
-        model, epochs, per_class, seed, size, ops, classes, drop_duplicates, device, recipe, say:
-            as in `compare`.
+        model, epochs, per_class, seed, size, ops, classes, drop_duplicates, accept_change,
+            device, recipe, say: as in `compare`.
         out: run folder; None: learnaug-runs/NAME-train in the working directory.
 
     Raises:
@@ -74,17 +75,12 @@ def train(
     name = GIVEN if given else str(augmenter)
     request = Request(
         "train", (name,), model, name, epochs=epochs, per_class=per_class, seed=seed, ops=ops,
-        drop_duplicates=drop_duplicates, device=device, recipe=recipe,
+        drop_duplicates=drop_duplicates, accept_change=accept_change, device=device, recipe=recipe,
     )  # fmt: skip
-    images = images_of(data, size, classes)
-    default = Path("learnaug-runs") / f"{rundir.slug(images.name)}-train"
-    folder = Path(out) if out is not None else default
-    rundir.check_writable(folder, data if isinstance(data, str | Path) else None)
     progress, stop = Progress(say), Stop()
-    with rundir.lock(folder), listening(stop):
-        if given:
-            given.save(rundir.given_folder(folder))
-        world = prepare(folder, images, request, name_of(data, images), progress)
+    folder = folder_for(data, out, "-train")
+    with listening(stop), owned(folder, data, size, classes) as images:
+        world = prepare(folder, images, request, name_of(data, images), progress, stop, given)
         return _train(world, stop, progress)
 
 
@@ -94,6 +90,7 @@ def resume(
     model: Spec = None,
     jobs: int | None = None,
     minutes: float | None = None,
+    accept_change: bool = False,
     say: Say | None = None,
 ) -> Comparison | Trained:
     """Go on with a comparison or a training that was stopped, from its folder alone.
@@ -101,7 +98,7 @@ def resume(
     Args:
         out: the run folder.
         model: the net, where it was given in Python.
-        jobs, minutes, say: as in `compare`.
+        jobs, minutes, accept_change, say: as in `compare`.
 
     Raises:
         RunError: this is no run folder (status 66), or it is in use (status 75).
@@ -111,6 +108,7 @@ def resume(
     Request(plan.kind, jobs=jobs, minutes=minutes)
     progress, stop = Progress(say), Stop(minutes)
     with rundir.lock(folder), listening(stop):
+        require_versions(plan, accept_change).save(folder)
         world = open_world(folder, model)
         if plan.kind == "train":
             return _train(world, stop, progress)
@@ -127,6 +125,9 @@ def _train(world: World, stop: Stop, progress: Progress) -> Trained:
         raise RunError(f"the training failed: {status['error']}")
     if stop.signum:
         raise Interrupted(stop.signum)
+    if status["state"] != "done":
+        mend = f"learnaug resume {world.out}"
+        raise RunError("the time is up before the training is done", mend=mend, code=75)
     return Trained(world.out, run, rundir.read_json(rundir.metrics_path(run)))
 
 

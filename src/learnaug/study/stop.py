@@ -46,6 +46,11 @@ class Stop:
         """Whether the time that the user gave is over."""
         return self._end is not None and seconds() >= self._end
 
+    @property
+    def seconds_left(self) -> float:
+        """Seconds of the time that the user gave; infinite where none was given."""
+        return float("inf") if self._end is None else max(0.0, self._end - seconds())
+
     def ask(self, signum: int) -> None:
         """Ask all runs to save and stop."""
         self.signum = signum

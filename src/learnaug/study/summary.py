@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterable
-from dataclasses import asdict
+from dataclasses import asdict, replace
 from pathlib import Path
 from typing import Any
 
@@ -48,6 +48,7 @@ def summarise(world: World, seconds: float) -> dict[str, Any]:
     candidate = best(out, plan)
     confirm = plan.confirm(arms(plan, candidate)) if candidate else []
     jobs = [*plan.screen(), *confirm]
+    planned = len(jobs) if candidate else len(jobs) + 2 * plan.confirm_seeds
     states = [status["state"] for status in _statuses(out, jobs)]
     sizes = world.splits[0]
     verdict = against = None
@@ -70,7 +71,7 @@ def summarise(world: World, seconds: float) -> dict[str, Any]:
         "verdict": verdict,
         "against_trivialaugment": against,
         "runs": {
-            "planned": len(jobs),
+            "planned": planned,
             "done": states.count("done"),
             "failed": states.count("failed"),
         },
@@ -132,6 +133,14 @@ def _verdict(world: World, jobs: list[Job], candidate: str, baseline: str) -> di
         overlap=overlap(world.splits),
         metric=plan.metric.replace("_", " "),
     )
+    waiting = 2 * plan.confirm_seeds - sum(len(s) for s in scores.values()) - sum(failed.values())
+    if waiting:
+        # A verdict at a moment that somebody chose would claim too often (5 % becomes 10 %).
+        words = (
+            f"No verdict yet: {len(seeds)} of {plan.confirm_seeds} pairs are done, and "
+            f"{waiting} runs are still to come. Resume the comparison."
+        )
+        found = replace(found, outcome="too-few-runs", words=words)
     return asdict(found)
 
 
@@ -149,12 +158,15 @@ def _images(
             found = rundir.read_arrays(rundir.predictions_path(run))
             right[method][test] += found["probabilities"].argmax(1) == found["labels"]
     seen = times > 0
+    clusters = np.asarray(world.clusters)
+    if len(np.unique(clusters[seen])) < 2:
+        return None  # one group says nothing about new groups; the words speak of these images
     data: ImageSet = world.data
     gen = Seeds(world.plan.seed).child("image-interval", candidate, baseline).numpy()
     return stats.image_interval(
         right[candidate][seen] / times[seen],
         right[baseline][seen] / times[seen],
-        data.groups[seen],
+        clusters[seen],
         gen,
         labels=data.labels[seen] if world.plan.metric == "balanced_accuracy" else None,
     )

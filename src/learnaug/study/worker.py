@@ -65,6 +65,7 @@ def _serve(
     stopping: threading.Event,
     answers: TextIO,
 ) -> None:
+    from learnaug.errors import LearnaugError
     from learnaug.study.job import run_job
     from learnaug.study.plan import Job
     from learnaug.study.world import open_world
@@ -87,7 +88,13 @@ def _serve(
                 say=lambda text: answer(say=text),
                 every=order["every"],
             )
-            answer(end=run_job(world, Job(**order["job"]), keep))
+            try:
+                status = run_job(world, Job(**order["job"]), keep)
+            except LearnaugError as fault:  # one that ends the study, such as a full disk
+                told = {"what": fault.what, "where": fault.where, "mend": fault.mend}
+                answer(fault=told | {"code": fault.code})
+                continue
+            answer(end=status)
 
 
 if __name__ == "__main__":

@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+import hashlib
+import tempfile
+from collections.abc import Callable
 from dataclasses import dataclass
-from functools import partial
 from pathlib import Path
-from typing import Any
+from typing import Any, Literal
 
 import numpy as np
 from numpy.typing import NDArray
@@ -13,15 +15,27 @@ from torch import nn
 
 from learnaug import nets, rundir
 from learnaug.data import ImageSet, Split, split
+from learnaug.data.split import join_groups
 from learnaug.errors import RunError
 from learnaug.methods import Given, Method, load_augmenter, resolve
 from learnaug.nets import Spec
 from learnaug.seeds import Seeds
 from learnaug.study.plan import FRACTIONS, Plan
+from learnaug.training import Augmenter
 
-__all__ = ["GIVEN", "World", "open_world", "overlap", "store_data", "store_splits"]
+__all__ = [
+    "GIVEN",
+    "World",
+    "digest_of",
+    "net_digest",
+    "open_world",
+    "overlap",
+    "store_data",
+    "store_splits",
+]
 
 GIVEN = "given"  # the name of an augmenter that came from a folder or file
+CLUSTERS = "clusters.npy"
 ARRAYS = ("images", "labels", "groups", "parts")
 
 
@@ -35,6 +49,8 @@ class World:
         data: all images.
         splits: one, or as many as the plan has repeats.
         model: the net: a name, or a module or function given in Python.
+        clusters: int64 [N], images of one number stay together: the user's groups and copies of
+            one picture; -1 is alone.
     """
 
     out: Path
@@ -42,16 +58,15 @@ class World:
     data: ImageSet
     splits: tuple[Split, ...]
     model: Spec
+    clusters: NDArray[np.int64]
 
     def pair(self, seed: int) -> Seeds:
         """Return the random streams that all methods share in the pair with this seed."""
         return Seeds(self.plan.seed).child("pair", seed)
 
-    def parts(self, seed: int) -> tuple[ImageSet, ImageSet, ImageSet]:
-        """Return the train, valid and test part of the pair with this seed."""
-        chosen = self.splits[seed % len(self.splits)]
-        train, valid, test = (self.data.take(i) for i in (chosen.train, chosen.valid, chosen.test))
-        return train, valid, test
+    def part(self, seed: int, name: Literal["train", "valid", "test"]) -> ImageSet:
+        """Return one part of the pair with this seed."""
+        return self.data.take(getattr(self.splits[seed % len(self.splits)], name))
 
     def method(self, name: str) -> Method:
         """Return the method of this name; GIVEN is the augmenter that lies in the run folder."""
@@ -61,8 +76,15 @@ class World:
 
     def net(self, seeds: Seeds) -> nn.Module:
         """Return a fresh net with weights drawn from `seeds`."""
-        make = partial(nets.build, channels=self.data.channels, size=self.data.size)
-        return make(self.model, classes=len(self.data.classes), seeds=seeds)
+        return self.builder()(seeds)
+
+    def builder(self) -> Callable[[Seeds], nn.Module]:
+        """Return what builds a fresh net from keyed seeds, and knows nothing of the data."""
+        channels, size, classes = self.data.channels, self.data.size, len(self.data.classes)
+        model = self.model
+        return lambda seeds: nets.build(
+            model, channels=channels, size=size, classes=classes, seeds=seeds
+        )
 
 
 def store_data(out: Path, data: ImageSet) -> None:
@@ -77,6 +99,8 @@ def store_splits(
     out: Path, plan: Plan, data: ImageSet, groups: NDArray[np.int64]
 ) -> tuple[Split, ...]:
     """Cut the splits of the plan, write each with the sha256 of its parts, and return them."""
+    clusters = join_groups(data.groups, groups)
+    rundir.write_map(rundir.cache_path(out, CLUSTERS), clusters)
     made = []
     for k in range(plan.repeats):
         cut = split(
@@ -125,7 +149,21 @@ def open_world(out: Path, model: Spec = None) -> World:
             f"this comparison trains a net {plan.model}",
             mend="go on from Python: learnaug.resume(out, model=…)",
         )
-    return World(out, plan, data, splits, plan.model if model is None else model)
+    clusters = rundir.read_map(rundir.cache_path(out, CLUSTERS))
+    world = World(out, plan, data, splits, plan.model if model is None else model, clusters)
+    if plan.net != net_digest(world):
+        raise RunError(
+            f"the net {plan.model} is not the one that this run folder was made with",
+            mend="give the same net, or start in another folder",
+        )
+    return world
+
+
+def net_digest(world: World) -> str:
+    """Return the SHA-256 (hex) of the net's layers: their words, names, shapes and types."""
+    net = world.net(Seeds(world.plan.seed))
+    state = [f"{k} {tuple(v.shape)} {v.dtype}" for k, v in net.state_dict().items()]
+    return hashlib.sha256("\n".join([repr(net), *state]).encode()).hexdigest()
 
 
 def overlap(splits: tuple[Split, ...]) -> float:
@@ -133,3 +171,19 @@ def overlap(splits: tuple[Split, ...]) -> float:
     if len(splits) == 1:
         return 0.0
     return float(np.mean([len(s.test) / len(s.train) for s in splits]))
+
+
+def digest_of(given: Augmenter | None, near: Path) -> str:
+    """Return the SHA-256 (hex) of all that an augmenter saves; "" for None.
+
+    It is saved in a folder inside `near` that is removed again.
+    """
+    if given is None:
+        return ""
+    digest = hashlib.sha256()
+    with tempfile.TemporaryDirectory(dir=near) as folder:
+        given.save(Path(folder))
+        for path in sorted(Path(folder).rglob("*")):
+            if path.is_file():
+                digest.update(path.relative_to(folder).as_posix().encode() + path.read_bytes())
+    return digest.hexdigest()

@@ -8,7 +8,7 @@ that was killed at any moment and resumed ends with the same bits as one that wa
 from __future__ import annotations
 
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any, Protocol
 
@@ -75,6 +75,11 @@ class Keep:
     stop: Callable[[], bool] = never
     progress: Callable[[float], None] = silent
     say: Callable[[str], None] = print
+
+    def child(self, name: str) -> Keep:
+        """Return the same with a folder for checkpoints and a log of its own."""
+        folder = self.checkpoints and self.checkpoints / name
+        return replace(self, checkpoints=folder, log=self.log and self.log.with_stem(name))
 
 
 @dataclass(slots=True)
