@@ -24,6 +24,7 @@ WORLDS = {
         "classes": {"dog": BREEDS, "goldfish": ["n01443537"]},
         "per_class": 400,
         "model": "smallnet",
+        "epochs": 15,
     },
     "magnetic_tile": {"source": "magnetic_tile/magnetic_tile.zip", "size": 64, "model": "smallnet"},
     "cifar10-wrn": {"source": "cifar10/cifar10.zip", "per_class": 100, "model": "wrn-16-2"},
