@@ -13,6 +13,7 @@ import typer
 from learnaug.cli import tables
 from learnaug.cli.guard import going_on
 from learnaug.cli.options import (
+    AcceptChange,
     Background,
     Classes,
     Data,
@@ -27,6 +28,7 @@ from learnaug.cli.options import (
     MaxPixels,
     Minutes,
     Model,
+    Ops,
     Out,
     PerClass,
     Seed,
@@ -130,9 +132,7 @@ def compare(
     minutes: Minutes = None,
     jobs: Jobs = None,
     size: Size = None,
-    ops: Annotated[
-        str | None, typer.Option(help="Only these operations: names with commas, or a file.")
-    ] = None,
+    ops: Ops = None,
     classes: Classes = None,
     skip_bad: SkipBad = False,
     follow_links: FollowLinks = False,
@@ -140,6 +140,7 @@ def compare(
     value_range: ValueRange = None,
     background: Background = None,
     drop_duplicates: DropDuplicates = False,
+    accept_change: AcceptChange = False,
     device: Device = "auto",
     out: Out = None,
     as_json: Json = False,
@@ -164,7 +165,7 @@ def compare(
             source, methods or None, model=model, baseline=baseline, seeds=seeds,
             confirm_seeds=confirm_seeds, epochs=epochs, per_class=per_class, seed=seed,
             minutes=minutes, jobs=jobs, size=size, ops=allowed, device=device, out=out,
-            classes=classes, drop_duplicates=drop_duplicates, say=say,
+            classes=classes, drop_duplicates=drop_duplicates, accept_change=accept_change, say=say,
         )  # fmt: skip
     _show(result, as_json)
 
@@ -183,6 +184,7 @@ def train(
     per_class: PerClass = None,
     seed: Seed = 0,
     size: Size = None,
+    ops: Ops = None,
     classes: Classes = None,
     skip_bad: SkipBad = False,
     follow_links: FollowLinks = False,
@@ -190,12 +192,14 @@ def train(
     value_range: ValueRange = None,
     background: Background = None,
     drop_duplicates: DropDuplicates = False,
+    accept_change: AcceptChange = False,
     device: Device = "auto",
     out: Out = None,
     as_json: Json = False,
     debug: Debug = False,
 ) -> None:
     """Train one model on DATA with one augmenter and score it."""
+    allowed = operations(ops)
     with _working(out) as say:
         from learnaug.study import train as train_one
 
@@ -205,8 +209,8 @@ def train(
         )  # fmt: skip
         result = train_one(
             source, augmenter, model=model, epochs=epochs, per_class=per_class, seed=seed,
-            size=size, device=device, out=out, classes=classes, drop_duplicates=drop_duplicates,
-            say=say,
+            size=size, ops=allowed, device=device, out=out, classes=classes,
+            drop_duplicates=drop_duplicates, accept_change=accept_change, say=say,
         )  # fmt: skip
     _show(result, as_json)
 
@@ -216,6 +220,7 @@ def resume(
     out: Folder,
     minutes: Minutes = None,
     jobs: Jobs = None,
+    accept_change: AcceptChange = False,
     as_json: Json = False,
     debug: Debug = False,
 ) -> None:
@@ -224,7 +229,7 @@ def resume(
     with _working(out) as say:
         from learnaug import api
 
-        result = api.resume(out, jobs=jobs, minutes=minutes, say=say)
+        result = api.resume(out, jobs=jobs, minutes=minutes, accept_change=accept_change, say=say)
     _show(result, as_json)
 
 

@@ -11,6 +11,7 @@ import typer
 from learnaug.errors import DataError, UsageError
 
 __all__ = [
+    "AcceptChange",
     "Background",
     "Classes",
     "Data",
@@ -25,6 +26,7 @@ __all__ = [
     "MaxPixels",
     "Minutes",
     "Model",
+    "Ops",
     "Out",
     "PerClass",
     "Seed",
@@ -70,6 +72,17 @@ Classes = Annotated[
     str | None, typer.Option(help="Only these classes: `cat,dog`; merged: `pet=cat+dog,fish`.")
 ]
 SkipBad = Annotated[bool, typer.Option("--skip-bad", help="Leave out pictures with faults.")]
+AcceptChange = Annotated[
+    bool,
+    typer.Option(
+        "--accept-change",
+        help="Go on in a run folder that was made with other versions of PyTorch, learnaug, ….",
+    ),
+]
+Ops = Annotated[
+    str | None,
+    typer.Option(help="trivialaugment, randaugment, uniform: only these operations (or a file)."),
+]
 DropDuplicates = Annotated[
     bool,
     typer.Option(
