@@ -137,7 +137,8 @@ def _accuracy_row(facts: Facts, arm: Arm) -> Row:
 
 def _runs_each(table: Sequence[Arm]) -> str:
     sizes = sorted({len(arm.scores) for arm in table})
-    return f"n = {sizes[0]}" + (f" to {sizes[-1]}" if len(sizes) > 1 else "") + " runs per method"
+    span = f"{sizes[0]}" + (f" to {sizes[-1]}" if len(sizes) > 1 else "")
+    return f"n = {span} run{'s' * (span != '1')} per method"
 
 
 def _metric(facts: Facts) -> str:
@@ -158,7 +159,7 @@ def _pairs(facts: Facts, verdict: Json) -> Chart | None:
     svg = figures.effects(rows, "percentage points on test", heading, delta_points(facts))
     caption = (
         f"Each row is one pair of trainings that differ in the augmentation only (n = {len(found)} "
-        f"pairs); dots right of zero are gains. The last row is their mean with its 95 % interval."
+        f"pair{'s' * (len(found) != 1)}); dots right of zero are gains. The last row is their mean with its 95 % interval."
     )
     return Chart(heading, svg, caption)
 
