@@ -159,7 +159,8 @@ def _pairs(facts: Facts, verdict: Json) -> Chart | None:
     svg = figures.effects(rows, "percentage points on test", heading, delta_points(facts))
     caption = (
         f"Each row is one pair of trainings that differ in the augmentation only (n = {len(found)} "
-        f"pair{'s' * (len(found) != 1)}); dots right of zero are gains. The last row is their mean with its 95 % interval."
+        f"pair{'s' * (len(found) != 1)}); dots right of zero are gains. "
+        "The last row is their mean with its 95 % interval."
     )
     return Chart(heading, svg, caption)
 
