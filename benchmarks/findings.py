@@ -26,7 +26,12 @@ WORLDS = {
         "model": "smallnet",
         "epochs": 15,
     },
-    "magnetic_tile": {"source": "magnetic_tile/magnetic_tile.zip", "size": 64, "model": "smallnet"},
+    "magnetic_tile": {
+        "source": "magnetic_tile/magnetic_tile.zip",
+        "size": 64,
+        "model": "smallnet",
+        "epochs": 40,
+    },
     "cifar10-wrn": {"source": "cifar10/cifar10.zip", "per_class": 100, "model": "wrn-16-2"},
 }
 

@@ -36,6 +36,9 @@ class PolicyAugmenter:
 
     policy: ops.Policy
 
+    def __repr__(self) -> str:
+        return f"PolicyAugmenter({self.policy.name!r})"
+
     @property
     def mixes(self) -> bool:
         """Whether the policy mixes pictures."""

@@ -106,7 +106,10 @@ def resolve(name: str, operations: Operations = None) -> Method:
     names = name.split("+")
     unknown = [part for part in names if part not in METHODS]
     if unknown:
-        where = [f"{part!r}: {nearest(part, tuple(METHODS))}" for part in unknown]
+        where = [
+            f"{part!r}: {nearest(part, tuple(METHODS))}" if part else "an empty name beside a +"
+            for part in unknown
+        ]
         raise UsageError(
             f"method {name!r} is not known", where, "`learnaug methods` lists all of them"
         )

@@ -20,7 +20,8 @@ __all__ = ["fit", "require_space"]
 
 PROBE = 12  # updates that are timed
 WARM = 4  # updates before the timed ones
-MARGIN = 1.3  # runs side by side, evaluation and start-up cost this much more than the probe
+MARGIN = 1.5  # runs side by side and evaluation cost this much more than the probe
+START = 6.0  # seconds until worker processes have imported PyTorch
 LEAST = 2  # epochs below which a training says nothing
 RIVAL = "trivialaugment"
 
@@ -35,7 +36,7 @@ def fit(world: World, plan: Plan, seconds: float, workers: int) -> Plan:
     arms = len(plan.methods) * plan.seeds + confirmed * plan.confirm_seeds
     epoch = _seconds_per_update(world) * plan.recipe.updates(len(world.splits[0].train))
     epoch = epoch / plan.recipe.epochs * MARGIN * arms / workers
-    fitting = int(0.9 * seconds / epoch)
+    fitting = int(0.9 * max(0.0, seconds - START) / epoch)
     if fitting < LEAST:
         need = LEAST * epoch / 60 / 0.9
         raise UsageError(

@@ -171,7 +171,7 @@ def go_on(world: World, *, jobs: int | None, stop: Stop, progress: Progress) -> 
     progress.start(plan, out, screen, 2 * plan.confirm_seeds)
     execute(world, screen, workers=number, stop=stop, tell=progress.tell)
     candidate = best(out, plan)
-    if candidate and not stop():
+    if candidate and plan.confirm_seeds and not stop():
         confirm = plan.confirm(arms(plan, candidate))
         progress.confirm(out, candidate, confirm)
         execute(world, confirm, workers=number, stop=stop, tell=progress.tell)

@@ -147,7 +147,10 @@ class Plan:
                 "it was written by another version of learnaug, or changed by hand",
             ) from None  # fmt: skip
         if plan.digest() != content.get("hash"):
-            raise RunError(f"{path.name} was changed after it was written", [str(out)])
+            raise RunError(
+                f"{path.name} was changed after it was written", [str(out)],
+                "put the old file back, or start again in another folder", code=65,
+            )  # fmt: skip
         return plan
 
 
@@ -225,4 +228,8 @@ def _differences(key: str, before: Any, after: Any) -> list[str]:
             for name in names
             for line in _differences(f"{key}.{name}", before.get(name), after.get(name))
         ]
+    if isinstance(before, tuple) and isinstance(after, tuple):
+        gone = [f"without {value}" for value in before if value not in after]
+        new = [f"with {value}" for value in after if value not in before]
+        return [f"{key}: now {', '.join(gone + new)}"] if gone or new else []
     return [] if before == after else [f"{key}: {before!r} in the folder, {after!r} now"]

@@ -92,7 +92,7 @@ class Request:
         unknown = [name for name in self.ops or () if name not in TABLE]
         faults += [f"operation {name!r}: {nearest(name, tuple(TABLE))}" for name in unknown]
         if faults:
-            raise UsageError("these settings are out of range", faults, "see --help")
+            raise UsageError("these settings are not allowed", faults, "see --help")
         Seeds(self.seed)
         for name in self.methods:
             if name != GIVEN:
@@ -303,6 +303,8 @@ def _model_name(model: Spec, n: int, data: ImageSet) -> str:
 
 def _command() -> str:
     """Return the command line to show: the last name of the program, the arguments as given."""
-    program = Path(sys.argv[0]).name if sys.argv and sys.argv[0] else "python"
+    program = Path(sys.argv[0]).name if sys.argv and sys.argv[0] not in ("", "-", "-c") else ""
+    if not program:
+        return "called from Python"
     program = "learnaug" if program == "__main__.py" else program
     return shlex.join([program, *sys.argv[1:]])

@@ -49,7 +49,7 @@ class Progress:
         counts = f"{_counted(len(plan.methods), 'method')} × {_counted(plan.seeds, 'seed')}"
         text = f"{counts}, net {plan.model}, {_counted(plan.recipe.epochs, 'epoch')}"
         if self._over:
-            text += f"; {len(self._over)} runs are done already"
+            text += f"; done already: {_counted(len(self._over), 'run')}"
         total = {"total_runs": self._planned, "done_runs": len(self._over)}
         self._say({"event": "start", "text": text, "out": str(out), **total})
 
@@ -58,7 +58,10 @@ class Progress:
         ended = len([job for job in self._over if job.stage == "screen"])
         self._over |= {job for job in jobs if finished(out, job)}
         self._planned = ended + len(jobs)
-        self.note(f"screening: {candidate} is best on the validation part; now the test part")
+        left = len([job for job in jobs if job not in self._over])
+        if left:
+            runs = _counted(left, "run")
+            self.note(f"screening: {candidate} is best on the validation part; now {runs} on test")
 
     def tell(self, job: Job, event: dict[str, Any]) -> None:
         """Take an event of the pool and pass it on with method, seed and time left."""

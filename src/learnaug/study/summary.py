@@ -25,12 +25,17 @@ RIVAL = "trivialaugment"  # the bar that a learned method has to clear
 def best(out: Path, plan: Plan) -> str | None:
     """Return the method with the highest mean on the validation part, the baseline left out.
 
-    Only methods whose screening runs are all done take part; equal means: the first in the plan.
+    None until every screening run is done or failed: the best of those that happen to be done
+    first is not the best. A method with a failed run takes no part; of equal means the first in
+    the plan is taken.
     """
     means = {}
     for method in plan.methods:
         jobs = [job for job in plan.screen() if job.method == method]
-        scores = [s["score"] for s in _statuses(out, jobs) if s["state"] == "done"]
+        found = _statuses(out, jobs)
+        if not all(status["state"] in ("done", "failed") for status in found):
+            return None
+        scores = [status["score"] for status in found if status["state"] == "done"]
         if method != plan.baseline and len(scores) == len(jobs):
             means[method] = float(np.mean(scores))
     return max(means, key=lambda name: means[name]) if means else None

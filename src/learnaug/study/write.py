@@ -67,8 +67,11 @@ def write_augmented(
     folder = Path(out)
     rundir.check_writable(folder, data if isinstance(data, str | Path) else None)
     if any(folder.iterdir()):
-        raise UsageError(f"the folder must be empty, but is not: {folder}", code=73)
+        mend = "name a new folder, or empty this one"
+        raise UsageError(f"the folder must be empty, but is not: {folder}", mend=mend, code=73)
     progress = Progress(say)
+    if augment.mixes:
+        progress.note(f"pictures are mixed: the share of each label stands in {TABLE}")
     with rundir.lock(folder):
         rows = list(_write(folder, augment, images, copies, Seeds(seed), progress))
         rundir.write_text(folder / TABLE, _table(rows))
