@@ -167,7 +167,7 @@ def test_image_that_shares_a_group_with_the_sealed_part_is_left_out():
     got = split(data, Seeds(0))
     assert 50 in got.test
     assert 3 not in np.concatenate([got.train, got.valid])
-    assert any("1 images share a group" in note for note in got.notes)
+    assert any("1 image is left out" in note for note in got.notes)
 
 
 def test_own_parts_with_other_classes_are_refused():  # row 61

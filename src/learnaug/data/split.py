@@ -16,6 +16,7 @@ from typing import TYPE_CHECKING, Any, Literal
 import numpy as np
 import numpy.typing as npt
 
+from learnaug.data.findings import counted
 from learnaug.errors import DataError, UsageError
 from learnaug.seeds import Seeds
 
@@ -31,6 +32,10 @@ Units = list["_Unit"]
 PARTS = ("train", "valid", "test")
 WORDS = {2: "train + validation", 3: "train + validation + test"}
 SMALL_TEST = 500  # below this one test part says too little: five splits (TRUST.md 4.1)
+APART = (
+    "image[|s] [is|are] left out of training and validation: [it shares|they share] a group with a "
+    "later part, or [is a copy|are copies] of an image there"
+)
 
 
 @dataclass(frozen=True)
@@ -194,7 +199,7 @@ def _apart(
     pool = train[~np.isin(group[train], np.concatenate([group[test], group[kept]]))]
     gone = len(train) - len(pool) + len(valid) - len(kept)
     if gone:
-        notes.append(f"{gone} images share a group with a later part and are left out")
+        notes.append(counted(gone, APART))
     return pool, kept
 
 
