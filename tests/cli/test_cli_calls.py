@@ -95,7 +95,7 @@ def test_options_reach_the_study(studied):
         "seeds": 2, "confirm_seeds": 7, "model": "b1", "baseline": "cutout", "epochs": 4,
         "per_class": 20, "seed": 9, "minutes": 1.5, "jobs": 2, "size": 16,
         "ops": ["rotate", "invert"], "classes": "x,y", "device": "cpu", "out": Path("o"),
-        "drop_duplicates": False,
+        "drop_duplicates": False, "accept_change": False,
     }  # fmt: skip
 
 
@@ -105,7 +105,7 @@ def test_without_options_the_study_decides(studied):
     given = {name: value for name, value in studied.items() if value is not None}
     assert given == {
         "seeds": 3, "confirm_seeds": 6, "baseline": "none", "seed": 0, "device": "auto",
-        "drop_duplicates": False,
+        "drop_duplicates": False, "accept_change": False,
     }  # fmt: skip
 
 
