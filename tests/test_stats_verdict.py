@@ -324,3 +324,18 @@ def test_the_wording_test_can_fail(tmp_path, text):
     path = tmp_path / "a.py"
     path.write_text(text)
     assert any(LOADED.search(value) for _, value in strings(path))
+
+
+def test_a_thousand_a_a_comparisons_claim_at_most_five_percent():
+    """A recipe against itself, runs and test images both random, judged as `compare` judges."""
+    gen = Seeds(4).child("a/a").numpy()
+    made = 0
+    for _ in range(1000):
+        easy = gen.beta(4, 1, 300)  # how often a test image is met; one test part for both sides
+        skill = gen.normal(0, 0.02, (2, 6, 1))  # what a seed does to all images of a run
+        runs = (gen.random((2, 6, 300)) < easy + skill).astype(float)
+        image = image_interval(runs[0].mean(0), runs[1].mean(0), gen=gen, draws=1000)
+        c, b = runs.mean(axis=2)
+        made += verdict("a", "b", c, b, image).outcome in CLAIMS
+    print(f"{made} of 1000 claimed")
+    assert 0 < made <= 50
