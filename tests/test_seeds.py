@@ -98,3 +98,10 @@ def test_a_node_is_a_value() -> None:
 def test_only_integers_in_range_are_roots(root: object) -> None:
     with pytest.raises(UsageError, match="seed"):
         Seeds(root)  # type: ignore[arg-type]
+
+
+def test_the_network_is_closed_to_tests() -> None:
+    import socket
+
+    with pytest.raises(AssertionError, match="network"):
+        socket.create_connection(("127.0.0.1", 9))
