@@ -1,6 +1,6 @@
 """The training loop against a plain hand-written PyTorch loop and a DataLoader in reference style.
 
-    .venv/bin/python benchmarks/loop.py [--rounds 5] [--images 512]
+    .venv/bin/python benchmarks/loop.py [--rounds 5]
 
 Same net, same pictures (uint8, as they lie in memory), same batch size, same optimiser, same
 flip-and-crop augmentation, same precision and one thread; the four loops take turns, round by
@@ -35,7 +35,7 @@ from learnaug.training import Keep, Phase, Recipe, choose_precision, fit, thread
 
 CPU = torch.device("cpu")
 BATCH = 64
-CASES = [("smallnet", 32), ("wrn-16-2", 32), ("smallnet", 64)]
+CASES = [("smallnet", 32, 4096), ("wrn-16-2", 32, 512), ("smallnet", 64, 1024)]  # pictures
 MEAN, STD = [0.5] * 3, [0.25] * 3
 
 
@@ -138,12 +138,11 @@ def main() -> None:
     """Time the loops in turn and write the ratios."""
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--rounds", type=int, default=5)
-    parser.add_argument("--images", type=int, default=512)
     arguments = parser.parse_args()
     log = Path("benchmarks/results/.loop-log.jsonl")
     result = {"origin": rundir.origin(["benchmarks/loop.py"]), "batch": BATCH, "rows": []}
-    for name, side in CASES:
-        data = pictures(side, arguments.images)
+    for name, side, number in CASES:
+        data = pictures(side, number)
         dataset = Pictures(data)
         loops = {
             "ours": lambda n=name, d=data: ours(n, d, log),

@@ -95,8 +95,10 @@ class Classification:
         )
         self.optimiser.zero_grad(set_to_none=True)
         loss.backward()  # type: ignore[no-untyped-call]
-        norm = nn.utils.clip_grad_norm_(self.model.parameters(), recipe.clip)
+        norm = nn.utils.get_total_norm([p.grad for p in self._learned() if p.grad is not None])
         self._check(loss, norm, update, chosen)
+        if norm > recipe.clip:
+            nn.utils.clip_grads_with_norm_(self._learned(), recipe.clip, norm)
         self.optimiser.step()
         return float(loss.detach())
 
@@ -121,7 +123,7 @@ class Classification:
         """Take back what `tensors` returned, in the memory layout that the weights have now."""
         weights = {k[6:]: v for k, v in tensors.items() if k.startswith("model.")}
         self.model.load_state_dict(weights)
-        parameters = [p for group in self.optimiser.param_groups for p in group["params"]]
+        parameters = self._learned()
         for key, value in tensors.items():
             if key.startswith("optimiser."):
                 _, index, name = key.split(".", 2)
@@ -129,6 +131,9 @@ class Classification:
                 like = owner if value.shape == owner.shape else value
                 place = torch.empty_like(like, dtype=value.dtype)
                 self.optimiser.state[owner][name] = place.copy_(value)
+
+    def _learned(self) -> list[nn.Parameter]:
+        return [p for group in self.optimiser.param_groups for p in group["params"]]
 
     def _check(self, loss: Tensor, norm: Tensor, update: int, chosen: Any) -> None:
         if torch.isfinite(loss) and torch.isfinite(norm):
