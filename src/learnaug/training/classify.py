@@ -95,10 +95,12 @@ class Classification:
         )
         self.optimiser.zero_grad(set_to_none=True)
         loss.backward()  # type: ignore[no-untyped-call]
-        norm = nn.utils.get_total_norm([p.grad for p in self._learned() if p.grad is not None])
+        # In the model's order: another order of the sum is another last bit of the norm.
+        learned = list(self.model.parameters())
+        norm = nn.utils.get_total_norm([p.grad for p in learned if p.grad is not None])
         self._check(loss, norm, update, chosen)
         if norm > recipe.clip:
-            nn.utils.clip_grads_with_norm_(self._learned(), recipe.clip, norm)
+            nn.utils.clip_grads_with_norm_(learned, recipe.clip, norm)
         self.optimiser.step()
         return float(loss.detach())
 
@@ -123,7 +125,7 @@ class Classification:
         """Take back what `tensors` returned, in the memory layout that the weights have now."""
         weights = {k[6:]: v for k, v in tensors.items() if k.startswith("model.")}
         self.model.load_state_dict(weights)
-        parameters = self._learned()
+        parameters = [p for group in self.optimiser.param_groups for p in group["params"]]
         for key, value in tensors.items():
             if key.startswith("optimiser."):
                 _, index, name = key.split(".", 2)
@@ -131,9 +133,6 @@ class Classification:
                 like = owner if value.shape == owner.shape else value
                 place = torch.empty_like(like, dtype=value.dtype)
                 self.optimiser.state[owner][name] = place.copy_(value)
-
-    def _learned(self) -> list[nn.Parameter]:
-        return [p for group in self.optimiser.param_groups for p in group["params"]]
 
     def _check(self, loss: Tensor, norm: Tensor, update: int, chosen: Any) -> None:
         if torch.isfinite(loss) and torch.isfinite(norm):
