@@ -11,26 +11,15 @@ from __future__ import annotations
 import argparse
 from pathlib import Path
 
-import torch
+from recipe import score
 
-from learnaug import nets, rundir, stats
+from learnaug import rundir, stats
 from learnaug.data import load, split
 from learnaug.methods import PolicyAugmenter
 from learnaug.ops import Element, Policy, Stage
 from learnaug.seeds import Seeds
-from learnaug.training import (
-    Keep,
-    Phase,
-    Recipe,
-    choose_precision,
-    default_epochs,
-    fit,
-    measure,
-    predict,
-    threads,
-)
+from learnaug.training import Recipe, default_epochs, threads
 
-CPU = torch.device("cpu")
 FLIP = Stage(((Element("hflip", p=0.5),),))
 CROP = Stage(((Element("pad_crop", 0.125),),))
 POLICIES = {
@@ -49,35 +38,23 @@ def main() -> None:
     parser.add_argument("--seeds", type=int, default=6)
     arguments = parser.parse_args()
     result = {"origin": rundir.origin(["benchmarks/flips.py"]), "rows": []}
-    precision = choose_precision(CPU)
     for name, source in WORLDS.items():
         data = load(source if source == name else f"{arguments.shared}/{source}")
         parts = split(data, Seeds(0).child("split"), per_class=20)
-        train, valid = data.take(parts.train), data.take(parts.valid)
-        recipe = Recipe(epochs=default_epochs(len(train)))
+        world = data.take(parts.train), data.take(parts.valid), "smallnet"
+        recipe = Recipe(epochs=default_epochs(len(parts.train)))
         scores: dict[str, list[float]] = {policy: [] for policy in POLICIES}
         for seed in range(arguments.seeds):
-            seeds = Seeds(seed)
             for policy, given in POLICIES.items():
-                net = nets.build(
-                    "smallnet", channels=1, size=data.size, classes=len(data.classes),
-                    seeds=seeds.child("init"),
-                )  # fmt: skip
                 with threads(1):
-                    model = fit(
-                        net, train, None, (Phase(PolicyAugmenter(given)),), recipe,
-                        seeds=seeds, device=CPU, precision=precision, keep=Keep(),
-                    )  # fmt: skip
-                    found = measure(
-                        predict(model, valid, CPU, precision), valid.labels, valid.classes
-                    )
-                scores[policy].append(found["accuracy"])
+                    found = score(world, recipe, seed, PolicyAugmenter(given))
+                scores[policy].append(found)
         for policy in POLICIES:
             pair = stats.paired(scores[policy], scores["none"])
             row = {
                 "data": name, "per_class": 20, "net": "smallnet", "policy": policy,
                 "scores": scores[policy], "difference": pair.mean, "interval": pair.interval,
-                "p": pair.p, "n": pair.n, "valid_images": len(valid),
+                "p": pair.p, "n": pair.n, "valid_images": len(parts.valid),
             }  # fmt: skip
             result["rows"].append(row)
             print(row, flush=True)

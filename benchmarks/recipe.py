@@ -21,6 +21,7 @@ from learnaug.data import load, split
 from learnaug.methods.table import augmenter
 from learnaug.seeds import Seeds
 from learnaug.training import (
+    Augmenter,
     Keep,
     Phase,
     Recipe,
@@ -33,6 +34,7 @@ from learnaug.training import (
 )
 
 CPU = torch.device("cpu")
+NONE = augmenter("none")
 GRID = [
     *product(["adamw"], [1e-3, 3e-3, 1e-2], [0.01, 0.05, 0.2]),
     *product(["sgd"], [0.01, 0.03, 0.1], [5e-4, 5e-3]),
@@ -40,8 +42,8 @@ GRID = [
 WORLDS = {"digits": ("digits", 20, "smallnet"), "cifar10": ("cifar10/cifar10.zip", 100, "smallnet")}
 
 
-def score(world, recipe: Recipe, seed: int) -> float:
-    """Train once and return the validation accuracy."""
+def score(world, recipe: Recipe, seed: int, augment: Augmenter = NONE) -> float:
+    """Train once with an augmenter and return the validation accuracy."""
     train, valid, net = world
     seeds = Seeds(seed)
     make = nets.build(
@@ -50,7 +52,7 @@ def score(world, recipe: Recipe, seed: int) -> float:
     )  # fmt: skip
     precision = choose_precision(CPU)
     model = fit(
-        make, train, None, (Phase(augmenter("none")),), recipe,
+        make, train, None, (Phase(augment),), recipe,
         seeds=seeds, device=CPU, precision=precision, keep=Keep(),
     )  # fmt: skip
     return measure(predict(model, valid, CPU, precision), valid.labels, valid.classes)["accuracy"]

@@ -7,7 +7,6 @@ from pathlib import Path
 from typing import Any
 
 from learnaug import report, study
-from learnaug.nets import Spec
 from learnaug.study import Comparison, Trained
 
 __all__ = ["compare", "resume"]
@@ -21,19 +20,10 @@ def compare(data: Any, *args: Any, **options: Any) -> Comparison:
     return found
 
 
-def resume(
-    out: str | Path,
-    *,
-    model: Spec = None,
-    jobs: int | None = None,
-    minutes: float | None = None,
-    accept_change: bool = False,
-    say: study.Say | None = None,
-) -> Comparison | Trained:
+@wraps(study.resume)
+def resume(out: str | Path, **options: Any) -> Comparison | Trained:
     """Go on with a stopped comparison or training; see `learnaug.study.resume`."""
-    found = study.resume(
-        out, model=model, jobs=jobs, minutes=minutes, accept_change=accept_change, say=say
-    )
+    found = study.resume(out, **options)
     if isinstance(found, Comparison):
         report.build(found.out)
     return found

@@ -266,3 +266,15 @@ print(outside)
     done = subprocess.run(command, capture_output=True, text=True, timeout=60)
     assert done.stdout == "[]\n", done.stderr
     assert sorted(os.listdir(tmp_path)) == ["a.json", "a.npz", "l.jsonl", "lock"]
+
+
+def test_a_folder_is_removed_with_the_folders_in_it(tmp_path: Path) -> None:
+    """A chain's members keep checkpoints of their own inside the folder of the run."""
+    folder, outside = tmp_path / "checkpoint", tmp_path / "outside"
+    rundir.write_text(folder / "member-0" / "a.safetensors", "x")
+    rundir.write_text(outside / "kept", "x")
+    (folder / "link").symlink_to(outside)
+    rundir.remove_folder(folder)
+    rundir.remove_folder(folder)
+    assert not folder.exists()
+    assert (outside / "kept").is_file()

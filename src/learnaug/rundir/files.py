@@ -183,12 +183,15 @@ def remove(path: Place) -> None:
 
 
 def remove_folder(folder: Place) -> None:
-    """Delete the files of a flat folder and the folder; a missing one is no error."""
+    """Delete a folder with all that is in it, link by link; a missing one is no error."""
     folder = Path(folder)
     if not folder.is_dir():
         return
     for path in sorted(folder.iterdir()):
-        remove(path)
+        if path.is_dir() and not path.is_symlink():
+            remove_folder(path)
+        else:
+            remove(path)
     folder.rmdir()
 
 

@@ -23,7 +23,7 @@ WARM = 4  # updates before the timed ones
 MARGIN = 1.5  # runs side by side and evaluation cost this much more than the probe
 START = 6.0  # seconds until worker processes have imported PyTorch
 LEAST = 2  # epochs below which a training says nothing
-RIVAL = "trivialaugment"
+TYPICAL = "trivialaugment"  # whose cost of augmenting is timed
 
 
 def fit(world: World, plan: Plan, seconds: float, workers: int) -> Plan:
@@ -68,7 +68,7 @@ def _seconds_per_update(world: World) -> float:
     seeds = world.pair(0).child("probe")
     with threads(plan.threads), contextlib.suppress(Stopped):
         train_net(
-            world.net(seeds), train, None, (Phase(augmenter(RIVAL)),), recipe,
+            world.net(seeds), train, None, (Phase(augmenter(TYPICAL)),), recipe,
             seeds=seeds, device=choose_device(plan.device), precision=plan.precision,
             keep=Keep(stop=enough),
         )  # fmt: skip

@@ -9,7 +9,7 @@ from typing import Any
 
 from learnaug import rundir
 from learnaug.errors import RunError
-from learnaug.methods import CONTROLS, METHODS, resolve
+from learnaug.methods import CONTROLS, METHODS
 from learnaug.methods.augmenters import load_folder
 from learnaug.nets import Spec
 from learnaug.study.job import read_status
@@ -212,7 +212,4 @@ def _names(methods: Sequence[str] | None, baseline: str) -> tuple[str, ...]:
         if methods is None or not methods
         else list(methods)
     )
-    names = tuple(dict.fromkeys([*CONTROLS, *chosen, baseline]))
-    for name in names:
-        resolve(name)
-    return names
+    return tuple(dict.fromkeys([*CONTROLS, *chosen, baseline]))

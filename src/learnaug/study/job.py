@@ -6,7 +6,7 @@ import hashlib
 import shlex
 from collections.abc import Iterator
 from contextlib import contextmanager
-from dataclasses import asdict
+from dataclasses import asdict, replace
 from pathlib import Path
 from typing import Any, Literal
 
@@ -25,7 +25,8 @@ from learnaug.training import Keep, Stopped, choose_device, fit, measure, predic
 __all__ = ["finished", "read_status", "run_job"]
 
 BROKEN_DISK = (73, 74, 75)  # exit statuses: cannot write, disk full or broken, in use
-PHASES: tuple[Literal["learn", "train"], ...] = ("learn", "train")
+Phase = Literal["learn", "train"]
+PHASES: tuple[Phase, ...] = ("learn", "train")
 
 
 def read_status(run: Path) -> dict[str, Any]:
@@ -86,14 +87,11 @@ def _learn_and_train(
     train, valid = world.part(job.seed, "train"), world.part(job.seed, "valid")
     with _timed(seconds, "learn"):
         learned = _learn(world, job, run, (train, valid), keep)
-    train_keep = Keep(
-        rundir.checkpoint_folder(run), rundir.log_path(run, "train"),
-        keep.every, keep.stop, keep.progress, keep.say,
-    )  # fmt: skip
     with _timed(seconds, "train"):
         model = fit(
             world.net(pair.child("init")), train, valid, learned.phases(), plan.recipe,
-            seeds=pair.child("train"), device=device, precision=plan.precision, keep=train_keep,
+            seeds=pair.child("train"), device=device, precision=plan.precision,
+            keep=_kept(keep, run, "train"),
         )  # fmt: skip
         scored = world.part(job.seed, "test") if job.part == "test" else valid
         score = _score(world, job, run, model, scored, device)
@@ -102,8 +100,14 @@ def _learn_and_train(
     return {"score": score, "weights": _digest(model)}
 
 
+def _kept(keep: Keep, run: Path, phase: Phase) -> Keep:
+    """Return `keep` with the checkpoints and the log of one phase of this run."""
+    folder, log = rundir.checkpoint_folder(run, phase), rundir.log_path(run, phase)
+    return replace(keep, checkpoints=folder, log=log)
+
+
 @contextmanager
-def _timed(seconds: dict[str, float], phase: str) -> Iterator[None]:
+def _timed(seconds: dict[str, float], phase: Phase) -> Iterator[None]:
     watch = rundir.stopwatch()
     try:
         yield
@@ -116,16 +120,12 @@ def _learn(
 ) -> Learned:
     plan = world.plan
     method = world.method(job.method)
-    learn_keep = Keep(
-        rundir.checkpoint_folder(run, "learn"), rundir.log_path(run, "learn"),
-        keep.every, keep.stop, keep.progress, keep.say,
-    )  # fmt: skip
     learned = method.learn(
         Learning(*parts, net=world.builder(), recipe=plan.recipe),
         seeds=world.pair(job.seed).child("learn", job.method),
         device=choose_device(plan.device),
         budget=Budget(precision=plan.precision),
-        keep=learn_keep,
+        keep=_kept(keep, run, "learn"),
     )
     learned.augmenter.save(rundir.augmenter_folder(run))
     return learned

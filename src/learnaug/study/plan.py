@@ -176,11 +176,10 @@ def versions() -> dict[str, str]:
     return named | {"operations": hashlib.sha256(table.encode()).hexdigest()[:16]}
 
 
-def require_versions(plan: Plan, accept: bool) -> Plan:
-    """Refuse to go on with other versions than those of the plan, unless `accept` says so.
+def require_versions(out: Path, plan: Plan, accept: bool) -> None:
+    """Refuse to go on with other versions than those of the plan in `out`, unless accepted.
 
-    Returns:
-        the plan; with the versions of now where they were accepted.
+    Versions that are accepted are written into the plan.
 
     Raises:
         UsageError: lists every version that differs, old and new.
@@ -198,7 +197,8 @@ def require_versions(plan: Plan, accept: bool) -> Plan:
             changed,
             "install the old versions, give another --out, or accept it with --accept-change",
         )
-    return replace(plan, versions=now) if changed else plan
+    if changed:
+        replace(plan, versions=now).save(out)
 
 
 def require_same(old: Plan, new: Plan) -> None:

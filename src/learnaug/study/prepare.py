@@ -15,7 +15,7 @@ from numpy.typing import NDArray
 from torch import nn
 
 from learnaug import nets, rundir
-from learnaug.data import ImageSet, Report, Split, check, load, metric_for, repeats_needed, split
+from learnaug.data import ImageSet, Report, Split, check, load, metric_for, repeats_needed
 from learnaug.data.findings import as_error, stopping
 from learnaug.errors import UsageError, nearest
 from learnaug.methods import resolve
@@ -23,12 +23,13 @@ from learnaug.nets import Spec
 from learnaug.ops import TABLE
 from learnaug.seeds import Seeds
 from learnaug.study import budget
-from learnaug.study.plan import FRACTIONS, Plan, require_same, require_versions, versions
+from learnaug.study.plan import Plan, require_same, require_versions, versions
 from learnaug.study.progress import Progress
 from learnaug.study.stop import Interrupted, Stop
 from learnaug.study.world import (
     GIVEN,
     World,
+    cut,
     digest_of,
     net_digest,
     open_world,
@@ -175,17 +176,14 @@ def prepare(
     report = _checked(data, request.drop_duplicates, progress)
     _heed(stop)
     groups = report.duplicates.groups(len(data))
-    first = split(
-        data, Seeds(request.seed).child("split"), per_class=request.per_class,
-        fractions=FRACTIONS, extra_groups=groups,
-    )  # fmt: skip
+    first = cut(data, request.seed, request.per_class, groups)
     plan = _plan(request, data, first, source)
     module = request.model if not isinstance(request.model, str) else None
     spec = plan.model if module is None else module
     draft = World(folder, plan, data, (first,), spec, groups)
     net = draft.net(Seeds(request.seed))
     nets.check_model(net, data.channels, data.size, len(data.classes), name=plan.model)
-    plan = replace(plan, net=net_digest(draft), given=digest_of(given, folder))
+    plan = replace(plan, net=net_digest(net), given=digest_of(given, folder))
     if rundir.plan_path(folder).is_file():
         _require_known(folder, plan, request)
         return open_world(folder, module)
@@ -267,7 +265,7 @@ def _require_known(folder: Path, plan: Plan, request: Request) -> None:
         # The epochs were fitted to the minutes when the folder was made.
         plan = replace(plan, recipe=replace(plan.recipe, epochs=old.recipe.epochs))
     require_same(old, plan)
-    require_versions(old, request.accept_change).save(folder)
+    require_versions(folder, old, request.accept_change)
 
 
 def _kept(given: Spec) -> tuple[str, ...]:

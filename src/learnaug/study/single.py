@@ -9,7 +9,7 @@ from typing import Any
 
 from learnaug import rundir
 from learnaug.errors import RunError
-from learnaug.methods import load_augmenter, resolve
+from learnaug.methods import load_augmenter
 from learnaug.nets import Spec
 from learnaug.study.compare import Comparison, go_on
 from learnaug.study.job import read_status
@@ -108,7 +108,7 @@ def resume(
     Request(plan.kind, jobs=jobs, minutes=minutes)
     progress, stop = Progress(say), Stop(minutes)
     with rundir.lock(folder), listening(stop):
-        require_versions(plan, accept_change).save(folder)
+        require_versions(folder, plan, accept_change)
         world = open_world(folder, model)
         if plan.kind == "train":
             return _train(world, stop, progress)
@@ -135,7 +135,6 @@ def _given(augmenter: str | Path | Augmenter) -> Augmenter | None:
     """Return the augmenter of a folder, file or object; None for the name of a method."""
     if isinstance(augmenter, str) and not Path(augmenter).exists():
         if "/" not in augmenter and not augmenter.endswith(".json"):
-            resolve(augmenter)
             return None
         return load_augmenter(augmenter)
     return load_augmenter(augmenter) if isinstance(augmenter, str | Path) else augmenter

@@ -26,6 +26,7 @@ from learnaug.training import Augmenter
 __all__ = [
     "GIVEN",
     "World",
+    "cut",
     "digest_of",
     "net_digest",
     "open_world",
@@ -50,7 +51,7 @@ class World:
         splits: one, or as many as the plan has repeats.
         model: the net: a name, or a module or function given in Python.
         clusters: int64 [N], images of one number stay together: the user's groups and copies of
-            one picture; -1 is alone.
+            one picture.
     """
 
     out: Path
@@ -95,25 +96,27 @@ def store_data(out: Path, data: ImageSet) -> None:
     rundir.write_json(rundir.cache_path(out, "names.json"), names)
 
 
-def store_splits(
-    out: Path, plan: Plan, data: ImageSet, groups: NDArray[np.int64]
-) -> tuple[Split, ...]:
-    """Cut the splits of the plan, write each with the sha256 of its parts, and return them."""
+def cut(
+    data: ImageSet, seed: int, per_class: int | None, groups: NDArray[np.int64], k: int = 0
+) -> Split:
+    """Return the k-th split of a study: one call for the plan and for the runs."""
+    return split(
+        data,
+        Seeds(seed).child("split"),
+        per_class=per_class,
+        fractions=FRACTIONS,
+        repeat=k,
+        extra_groups=groups,
+    )
+
+
+def store_splits(out: Path, plan: Plan, data: ImageSet, groups: NDArray[np.int64]) -> None:
+    """Write the splits of the plan, each with the sha256 of its parts, and the clusters."""
     clusters = join_groups(data.groups, groups)
     rundir.write_map(rundir.cache_path(out, CLUSTERS), clusters)
-    made = []
     for k in range(plan.repeats):
-        cut = split(
-            data,
-            Seeds(plan.seed).child("split"),
-            per_class=plan.per_class,
-            fractions=FRACTIONS,
-            repeat=k,
-            extra_groups=groups,
-        )
-        rundir.write_json(rundir.split_path(out, k), cut.to_json(data.ids))
-        made.append(cut)
-    return tuple(made)
+        parts = cut(data, plan.seed, plan.per_class, groups, k)
+        rundir.write_json(rundir.split_path(out, k), parts.to_json(data.ids))
 
 
 def open_world(out: Path, model: Spec = None) -> World:
@@ -151,7 +154,7 @@ def open_world(out: Path, model: Spec = None) -> World:
         )
     clusters = rundir.read_map(rundir.cache_path(out, CLUSTERS))
     world = World(out, plan, data, splits, plan.model if model is None else model, clusters)
-    if plan.net != net_digest(world):
+    if plan.net != net_digest(world.net(Seeds(plan.seed))):
         raise RunError(
             f"the net {plan.model} is not the one that this run folder was made with",
             mend="give the same net, or start in another folder",
@@ -159,9 +162,8 @@ def open_world(out: Path, model: Spec = None) -> World:
     return world
 
 
-def net_digest(world: World) -> str:
+def net_digest(net: nn.Module) -> str:
     """Return the SHA-256 (hex) of the net's layers: their words, names, shapes and types."""
-    net = world.net(Seeds(world.plan.seed))
     state = [f"{k} {tuple(v.shape)} {v.dtype}" for k, v in net.state_dict().items()]
     return hashlib.sha256("\n".join([repr(net), *state]).encode()).hexdigest()
 

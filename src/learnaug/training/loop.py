@@ -105,7 +105,7 @@ def run(task: Task, updates: int, seeds: Seeds, keep: Keep) -> None:
         clock.count += 1
         clock.done += 1
         if clock.done in rows:
-            _log(task, clock, updates, keep)
+            _log(task, clock, keep)
         keep.progress(clock.done / updates)
         stopping = keep.stop() and clock.done < updates
         if store and (stopping or rundir.seconds() - saved >= keep.every):
@@ -130,7 +130,7 @@ def _resume(task: Task, store: rundir.Checkpoints | None, keep: Keep) -> _Clock:
     return clock
 
 
-def _log(task: Task, clock: _Clock, updates: int, keep: Keep) -> None:
+def _log(task: Task, clock: _Clock, keep: Keep) -> None:
     if keep.log:
         loss = clock.loss / clock.count
         row = {"update": clock.done, "loss": loss, **task.measure(clock.done)}
