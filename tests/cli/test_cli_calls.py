@@ -351,10 +351,12 @@ def test_help_is_light(args):
     assert done.stdout.startswith(("Usage: learnaug", "learnaug 0."))
 
 
-def test_help_names_seven_commands_and_no_more():
+def test_help_names_nine_commands_and_no_more():
     lines = process("-m", "learnaug", "--help").stdout.partition("Commands:")[2].splitlines()
     names = [line.split()[0] for line in lines if line.strip()]
-    assert names == ["check", "compare", "train", "resume", "report", "methods", "apply"]
+    assert names == [
+        "check", "compare", "train", "resume", "report", "methods", "apply", "show", "export",
+    ]  # fmt: skip
     assert not any(line.endswith("...") for line in lines)
 
 

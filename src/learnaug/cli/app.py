@@ -10,7 +10,7 @@ from typing import Annotated, Any
 
 import typer
 
-from learnaug.cli import tables
+from learnaug.cli import policies, tables
 from learnaug.cli.guard import going_on
 from learnaug.cli.options import (
     AcceptChange,
@@ -269,42 +269,8 @@ def methods(
         tables.print_methods(rows)
 
 
-@app.command()
-def apply(
-    augmenter: Annotated[
-        str,
-        typer.Argument(
-            metavar="AUGMENTER", help="A fixed method, or an augmenter's folder or file."
-        ),
-    ],
-    data: Data,
-    out: Annotated[Path, typer.Argument(metavar="OUT", help="Folder for the pictures.")],
-    copies: Annotated[int, typer.Option(min=1, help="Augmented copies of each picture.")] = 1,
-    seed: Seed = 0,
-    size: Size = None,
-    classes: Classes = None,
-    skip_bad: SkipBad = False,
-    follow_links: FollowLinks = False,
-    max_pixels: MaxPixels = None,
-    value_range: ValueRange = None,
-    background: Background = None,
-    as_json: Json = False,
-    debug: Debug = False,
-) -> None:
-    """Write augmented pictures of DATA into OUT, in class folders."""
-    from learnaug.cli.display import display
-
-    with display() as say:
-        from learnaug.study import write_augmented
-
-        source = read(
-            data, size=size, classes=classes, skip_bad=skip_bad, follow_links=follow_links,
-            max_pixels=max_pixels, value_range=value_range, background=background,
-        )  # fmt: skip
-        told = write_augmented(
-            augmenter, source, out, copies=copies, seed=seed, size=size, classes=classes, say=say
-        )
-    tables.print_json(told) if as_json else tables.print_pairs(told)
+for command in policies.COMMANDS:
+    app.command()(command)
 
 
 # --- what the commands share ------------------------------------------------------------------
