@@ -195,7 +195,7 @@ def test_warp_equals_a_naive_loop(seed, dtype):
     images: Tensor = noise(2, 2, 7, 9, seed=seed).to(dtype)
     matrix = np.tile(np.eye(3), (2, 1, 1))
     matrix[:, :2] += gen.normal(0, [0.4, 0.4, 3.0], (2, 2, 3))
-    got = torch_primitives.warp(images, matrix, np.array([3, 250]), "nearest").numpy()
+    got = torch_primitives.warp(images, matrix, np.array([3, 250]), np.zeros(2, np.int8)).numpy()
     for b, fill in enumerate((3, 250)):
         expected = naive_nearest(images[b].numpy(), matrix[b], fill)
         assert (got[b] != expected).mean() < 0.02  # a brink may fall to either side
@@ -208,9 +208,9 @@ def test_there_and_back_again():
         None, None
     ]
     turn = np.array([[[0.9, -0.2, 5.0], [0.25, 1.1, -6.0], [0, 0, 1]]])
-    zero = np.zeros(1, np.int64)
-    there = torch_primitives.warp(smooth, turn, zero, "bilinear")
-    back = torch_primitives.warp(there, np.linalg.inv(turn), zero, "bilinear")
+    zero, bilinear = np.zeros(1, np.int64), np.ones(1, np.int8)
+    there = torch_primitives.warp(smooth, turn, zero, bilinear)
+    back = torch_primitives.warp(there, np.linalg.inv(turn), zero, bilinear)
     inner = (slice(None), slice(None), slice(14, 26), slice(14, 26))
     assert (back[inner].int() - smooth[inner].int()).abs().max() <= 3
 

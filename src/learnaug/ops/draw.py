@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
+from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
@@ -17,6 +18,7 @@ __all__ = ["EXTRA", "Drawn", "draw"]
 
 EXTRA = 4  # free uniform numbers for places, aspect and the like
 _PER_SLOT = 3 + EXTRA  # does it happen, how strong, which sign, and the free ones
+_SLOTTED = ("ops", "value", "extra", "fill", "interpolation", "partner", "mix")
 _MIXUP, _CUTMIX = op_numbers("mixup", "cutmix")
 
 
@@ -49,6 +51,14 @@ class Drawn:
 
     def __len__(self) -> int:
         return len(self.ops)
+
+    def take(self, *at: Any) -> Drawn:
+        """Return the numbers at an index: `take(rows)`, or `take(rows, slot)` without the axis S.
+
+        Partners still count in the whole batch.
+        """
+        fields = {name: getattr(self, name)[at] for name in _SLOTTED}
+        return replace(self, branch=self.branch[at[0]], **fields)
 
 
 def draw(

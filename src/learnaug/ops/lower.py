@@ -15,11 +15,13 @@ import torch
 from numpy.typing import NDArray
 from torch import Tensor
 
+from learnaug.ops.draw import Drawn
 from learnaug.ops.geometry import box
 from learnaug.ops.primitives import convolve
-from learnaug.ops.table import op_numbers
+from learnaug.ops.rows import runs, upload
+from learnaug.ops.table import TABLE, op_numbers
 
-__all__ = ["blur_kernels", "box_masks", "degenerates", "luminance", "tables"]
+__all__ = ["blur_kernels", "degenerates", "luminance", "partners", "tables", "with_boxes"]
 
 Floats = NDArray[np.float32]
 _GREYS = np.arange(256)
@@ -46,26 +48,29 @@ def luminance(images: Tensor) -> Tensor:
 # --- lookup ---------------------------------------------------------------------------------------
 
 
-def tables(images: Tensor, ops: NDArray[np.int16], value: Floats) -> Tensor:
+def tables(images: Tensor, part: Drawn) -> Tensor:
     """Return each picture's table.
 
     Args:
         images: uint8, [b, C, H, W].
-        ops: operations that are lookups, [b].
-        value: magnitudes in their units, [b].
+        part: their numbers in one slot, operations that are lookups; neighbours of one operation
+            are lowered together.
 
     Returns:
-        uint8 [b, C, 256], on the pictures' device.
+        uint8 [b, C, 256], on the pictures' device; [b, 1, 256] where no picture is looked at.
     """
-    out = torch.empty((*images.shape[:2], 256), dtype=torch.uint8, device=images.device)
-    for number in np.unique(ops):
-        rows = np.flatnonzero(ops == number)
-        at = torch.from_numpy(rows).to(images.device)
-        if int(number) in _FIXED_TABLE:
-            fixed = torch.from_numpy(_FIXED_TABLE[int(number)](value[rows])).to(images.device)
-            out[at] = fixed.unsqueeze(1).expand(-1, images.shape[1], 256)
+    fixed = np.zeros((len(part), 256), np.uint8)
+    seen: list[tuple[int, slice]] = []
+    for number, span in runs(part.ops):
+        if number in _FIXED_TABLE:
+            fixed[span] = _FIXED_TABLE[number](part.value[span])
         else:
-            out[at] = _SEEN_TABLE[int(number)](images[at], value[rows])
+            seen.append((number, span))
+    out = upload(fixed, images.device).unsqueeze(1)
+    if seen:
+        out = out.repeat(1, images.shape[1], 1)
+    for number, span in seen:
+        out[span] = _SEEN_TABLE[number](images[span], part.value[span])
     return out
 
 
@@ -97,7 +102,7 @@ def _contrast(images: Tensor, value: Floats) -> Tensor:
     total = luminance(images).sum((1, 2, 3), dtype=torch.int64)
     mean = (2 * total + pixels) // (2 * pixels)
     low = mean.to(torch.float32).unsqueeze(1)
-    factor = torch.from_numpy(value).to(images.device).unsqueeze(1)
+    factor = upload(value, images.device).unsqueeze(1)
     greys = torch.arange(256, device=images.device, dtype=torch.float32)
     table = (low + factor * (greys - low)).clamp_(0, 255).to(torch.uint8)
     return table.unsqueeze(1).expand(-1, images.shape[1], 256)
@@ -115,10 +120,11 @@ def _autocontrast(images: Tensor, value: Floats) -> Tensor:
 def _equalize(images: Tensor, value: Floats) -> Tensor:
     """Pillow's rule: step = (pixels - those of the highest grey) // 255; no step, no change."""
     b, C, H, W = images.shape
-    flat = images.reshape(b * C, H * W)
-    bins = flat.long() + 256 * torch.arange(b * C, device=images.device).unsqueeze(1)
-    counts = torch.bincount(bins.flatten(), minlength=b * C * 256).view(b * C, 256)
-    last = counts.gather(1, flat.amax(1, keepdim=True).long())
+    flat = images.reshape(b * C, H * W).long()
+    # Not bincount: it reads the highest value back to the host to size its result.
+    counts = torch.zeros((b * C, 256), dtype=torch.int64, device=images.device)
+    counts.scatter_add_(1, flat, torch.ones_like(flat))
+    last = counts.gather(1, flat.amax(1, keepdim=True))
     step = (H * W - last) // 255
     before = counts.cumsum(1) - counts + step // 2
     level = (before // step.clamp(min=1)).clamp_(max=255)
@@ -143,84 +149,95 @@ _SEEN_TABLE = dict(zip(op_numbers(*_SEEN), _SEEN.values(), strict=True))
 
 # --- blend ----------------------------------------------------------------------------------------
 
-Blend = tuple[Tensor, Tensor, Tensor]  # a, b, weight
+Degenerate = tuple[Tensor, Any]  # pictures, weight of the own picture: float or array [b]
 
 
-def degenerates(images: Tensor, partners: Tensor, number: int, slot: Any) -> Blend:
-    """Return (a, b, weight) such that blend(a, b, weight) is the operation's result.
+def degenerates(images: Tensor, before: Tensor, part: Drawn) -> tuple[Tensor, Tensor]:
+    """Return (a, weight) such that blend(a, images, weight) is the operations' result.
 
     Args:
         images: uint8, [b, C, H, W].
-        partners: uint8, [b, C, H, W]; the pictures mixed in.
-        number: of the operation, the same for all b.
-        slot: the drawn numbers of these b pictures, with value, extra, fill, mix, size.
+        before: uint8, [B, C, H, W]; the whole batch, of which partners are taken.
+        part: the b pictures' numbers in one slot, operations that are blends; neighbours of one
+            operation are lowered together.
+
+    Returns:
+        a: uint8 [b, C, H, W].
+        weight: float32 [b, 1, 1, 1]; 0 where `a` is the result already.
     """
-    return _BLEND[number](images, partners, slot)
+    pictures = []
+    weight = np.zeros(len(part), np.float32)
+    for number, span in runs(_FAMILY[part.ops]):
+        own = images[span]
+        picture, weight[span] = _DEGENERATE[number](own, before, part.take(span))
+        pictures.append(picture.expand_as(own))
+    joined = pictures[0] if len(pictures) == 1 else torch.cat(pictures)
+    return joined, upload(weight, images.device).view(-1, 1, 1, 1)
+
+
+def partners(before: Tensor, part: Drawn) -> Tensor:
+    """Return the pictures (or masks) that are mixed in, [b, ...], from the whole batch."""
+    return before.index_select(0, upload(part.partner, before.device))
+
+
+def with_boxes(images: Tensor, inside: Tensor, part: Drawn) -> Tensor:
+    """Return the pictures (or masks) with what is `inside` in the boxes of cutout and cutmix.
+
+    Args:
+        images: any type, [b, C, H, W].
+        inside: the same type, [b, C or 1, H or 1, W or 1].
+        part: the numbers of these pictures in one slot.
+    """
+    H, W = part.size
+    ends = upload(np.stack(box(part.value, part.extra, part.size)), images.device)
+    top, bottom, left, right = ends.unsqueeze(2).unbind(0)
+    down = torch.arange(H, device=images.device)
+    across = torch.arange(W, device=images.device)
+    rows = (down >= top) & (down < bottom)
+    columns = (across >= left) & (across < right)
+    return torch.where((rows.unsqueeze(2) & columns.unsqueeze(1)).unsqueeze(1), inside, images)
 
 
 def _column(numbers: NDArray[Any], images: Tensor) -> Tensor:
-    column = torch.from_numpy(np.ascontiguousarray(numbers, np.float32))
-    return column.to(images.device).view(-1, 1, 1, 1)
+    return upload(numbers, images.device).view(-1, 1, 1, 1)
 
 
-def _color(images: Tensor, partners: Tensor, slot: Any) -> Blend:
-    return luminance(images), images, _column(slot.value, images)
+def _color(images: Tensor, before: Tensor, part: Drawn) -> Degenerate:
+    return luminance(images), part.value
 
 
-def _to_gray(images: Tensor, partners: Tensor, slot: Any) -> Blend:
-    return luminance(images).expand_as(images), images, _column(0 * slot.value, images)
+def _to_gray(images: Tensor, before: Tensor, part: Drawn) -> Degenerate:
+    return luminance(images), 0.0
 
 
-def _sharpness(images: Tensor, partners: Tensor, slot: Any) -> Blend:
+def _sharpness(images: Tensor, before: Tensor, part: Drawn) -> Degenerate:
     """Blend with the 3×3 smoothed picture (centre 5, others 1, of 13), whose border is kept."""
-    kernel = torch.ones((3, 3), device=images.device)
+    kernel = np.ones((3, 3), np.float32)
     kernel[1, 1] = 5
-    smooth = convolve(images, (kernel / 13).expand(len(images), 3, 3))
-    H, W = images.shape[2:]
-    inner = torch.zeros((H, W), dtype=torch.bool, device=images.device)
-    inner[1:-1, 1:-1] = True
-    return torch.where(inner, smooth, images), images, _column(slot.value, images)
+    smooth = convolve(images, upload(kernel / 13, images.device).expand(len(images), 3, 3))
+    out = images.clone()
+    out[:, :, 1:-1, 1:-1] = smooth[:, :, 1:-1, 1:-1]
+    return out, part.value
 
 
-def _cutout(images: Tensor, partners: Tensor, slot: Any) -> Blend:
-    fill = _column(slot.fill, images).to(torch.uint8)
-    return images, fill, box_masks(slot, images.device).unsqueeze(1).float()
+def _cutout(images: Tensor, before: Tensor, part: Drawn) -> Degenerate:
+    return with_boxes(images, _column(part.fill, images).to(images.dtype), part), 0.0
 
 
-def _mixup(images: Tensor, partners: Tensor, slot: Any) -> Blend:
-    return partners, images, _column(slot.mix, images)
+def _mixup(images: Tensor, before: Tensor, part: Drawn) -> Degenerate:
+    return partners(before, part), part.mix
 
 
-def _cutmix(images: Tensor, partners: Tensor, slot: Any) -> Blend:
-    return images, partners, box_masks(slot, images.device).unsqueeze(1).float()
+def _cutmix(images: Tensor, before: Tensor, part: Drawn) -> Degenerate:
+    return with_boxes(images, partners(before, part), part), 0.0
 
 
-def box_masks(slot: Any, device: torch.device) -> Tensor:
-    """Return the boxes of cutout and cutmix as bool [b, H, W]; True inside."""
-    top, bottom, left, right = (
-        torch.from_numpy(end).to(device).view(-1, 1)
-        for end in box(slot.value, slot.extra, slot.size)
-    )
-    down = torch.arange(slot.size[0], device=device)
-    across = torch.arange(slot.size[1], device=device)
-    rows = (down >= top) & (down < bottom)
-    columns = (across >= left) & (across < right)
-    return rows.unsqueeze(2) & columns.unsqueeze(1)
-
-
-def _hue(images: Tensor, partners: Tensor, slot: Any) -> Blend:
-    turn = _column(slot.value, images).squeeze(1) / 60
-    return images, _hsv_changed(images, turn, torch.ones_like(turn)), _column(_ones(slot), images)
-
-
-def _saturation(images: Tensor, partners: Tensor, slot: Any) -> Blend:
-    factor = _column(slot.value, images).squeeze(1)
-    changed = _hsv_changed(images, torch.zeros_like(factor), factor)
-    return images, changed, _column(_ones(slot), images)
-
-
-def _ones(slot: Any) -> NDArray[Any]:
-    return np.ones_like(slot.value)
+def _hue_or_saturation(images: Tensor, before: Tensor, part: Drawn) -> Degenerate:
+    hue = part.ops == _HUE
+    turn = np.where(hue, part.value / 60, 0).astype(np.float32)
+    factor = np.where(hue, 1, part.value).astype(np.float32)
+    turns, factors = upload(np.stack((turn, factor)), images.device).view(2, -1, 1, 1)
+    return _hsv_changed(images, turns, factors), 0.0
 
 
 def _hsv_changed(images: Tensor, turn: Tensor, factor: Tensor) -> Tensor:
@@ -245,26 +262,33 @@ def _hsv_changed(images: Tensor, turn: Tensor, factor: Tensor) -> Tensor:
     return (torch.stack(channels, 1) + 0.5).clamp_(0, 255).to(torch.uint8)
 
 
-_BLENDS: dict[str, Callable[[Tensor, Tensor, Any], Blend]] = {
+_BLENDS: dict[str, Callable[[Tensor, Tensor, Drawn], Degenerate]] = {
     "color": _color,
     "to_gray": _to_gray,
     "sharpness": _sharpness,
     "cutout": _cutout,
     "mixup": _mixup,
     "cutmix": _cutmix,
-    "hue": _hue,
-    "saturation": _saturation,
+    "hue": _hue_or_saturation,
+    "saturation": _hue_or_saturation,
 }
-_BLEND = dict(zip(op_numbers(*_BLENDS), _BLENDS.values(), strict=True))
+(_HUE,) = op_numbers("hue")
+_DEGENERATE = tuple(dict.fromkeys(_BLENDS.values()))
+# For every operation the position in _DEGENERATE: hue and saturation are lowered together.
+_FAMILY = np.array([_DEGENERATE.index(_BLENDS[op]) if op in _BLENDS else -1 for op in TABLE])
 
 # --- convolve -------------------------------------------------------------------------------------
 
 
 def blur_kernels(value: Floats) -> NDArray[np.float32]:
-    """Return Gaussians float32 [b, k, k] that sum to 1; k covers 3 standard deviations."""
-    reach = int(np.ceil(3 * max(value.max(initial=0.0), 1e-6)))
-    x = np.arange(-reach, reach + 1)
+    """Return Gaussians float32 [b, k, k] that sum to 1.
+
+    Each is cut at 3 of its own standard deviations, 0 beyond: a picture's result does not depend
+    on the rest of the batch; k is the largest that is needed.
+    """
     sigma = np.maximum(value.astype(np.float64), 1e-3)[:, None]
-    line = np.exp(-0.5 * (x / sigma) ** 2)
-    line /= line.sum(axis=1, keepdims=True)
+    reach = np.ceil(3 * sigma)
+    x = np.arange(-reach.max(initial=1), reach.max(initial=1) + 1)
+    line = np.where(np.abs(x) <= reach, np.exp(-0.5 * (x / sigma) ** 2), 0)
+    line /= line.cumsum(axis=1)[:, -1:]  # one by one: `sum` would group them by the length
     return (line[:, :, None] * line[:, None, :]).astype(np.float32)

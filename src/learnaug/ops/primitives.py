@@ -6,20 +6,44 @@ Every module with these four functions can be the back end of `apply`. Coordinat
 
 from __future__ import annotations
 
+from typing import Protocol
+
 import numpy as np
 import torch
 import torch.nn.functional as F
 from numpy.typing import NDArray
 from torch import Tensor
 
-__all__ = ["blend", "convolve", "lookup", "warp"]
+from learnaug.ops.rows import runs, upload
+from learnaug.ops.table import INTERPOLATIONS
+
+__all__ = ["Backend", "blend", "convolve", "lookup", "warp"]
 
 NEAREST_BITS = 16  # what Pillow uses: the same pixels, also on the brink between two
 SMOOTH_BITS = 32
+_NEAREST = INTERPOLATIONS.index("nearest")
+
+
+class Backend(Protocol):
+    """The four primitives: this module is one, another may replace it in `apply`."""
+
+    def warp(
+        self,
+        images: Tensor,
+        matrix: NDArray[np.float64],
+        fill: NDArray[np.int64],
+        interpolation: NDArray[np.int8],
+    ) -> Tensor: ...
+    def lookup(self, images: Tensor, table: Tensor) -> Tensor: ...
+    def blend(self, a: Tensor, b: Tensor, weight: Tensor) -> Tensor: ...
+    def convolve(self, images: Tensor, kernel: Tensor) -> Tensor: ...
 
 
 def warp(
-    images: Tensor, matrix: NDArray[np.float64], fill: NDArray[np.int64], interpolation: str
+    images: Tensor,
+    matrix: NDArray[np.float64],
+    fill: NDArray[np.int64],
+    interpolation: NDArray[np.int8],
 ) -> Tensor:
     """Resample each picture through its own affine map.
 
@@ -27,40 +51,58 @@ def warp(
         images: any integer type, [B, C, H, W].
         matrix: float64 on the host, [B, 3, 3]; output -> input, in pixels, pixel centres at +0.5.
         fill: value outside the input, [B].
-        interpolation: "nearest", "bilinear" (clamped at the edge) or "bicubic" (a = -1), as Pillow.
+        interpolation: position in INTERPOLATIONS, [B]: "nearest", "bilinear" (clamped at the edge)
+            or "bicubic" (a = -1), as Pillow; neighbours of one kind are resampled together, so
+            sort by it.
 
     Example:
         >>> flip = np.array([[[-1.0, 0, 2], [0, 1, 0], [0, 0, 1]]])
-        >>> warp(torch.tensor([[[[1, 2]]]]), flip, np.zeros(1, np.int64), "nearest").tolist()
+        >>> zero = np.zeros(1, np.int64)
+        >>> warp(torch.tensor([[[[1, 2]]]]), flip, zero, zero.astype(np.int8)).tolist()
         [[[[2, 1]]]]
     """
-    B, C, H, W = images.shape
     if images.numel() == 0:
         return images.clone()
-    bits = NEAREST_BITS if interpolation == "nearest" else SMOOTH_BITS
-    x, y = _coordinates(matrix, (H, W), bits, images.device)  # [B, H*W]
+    numbers = upload(_fixed_point(matrix, fill, interpolation), images.device)
+    parts = [
+        _resample(images[span], numbers[span], INTERPOLATIONS[kind])
+        for kind, span in runs(interpolation)
+    ]
+    return parts[0] if len(parts) == 1 else torch.cat(parts)
+
+
+def _fixed_point(
+    matrix: NDArray[np.float64], fill: NDArray[np.int64], interpolation: NDArray[np.int8]
+) -> NDArray[np.int64]:
+    """Return int64 [B, 7]: the six numbers of each map, for pixel centres at 0, and the fill."""
+    rows = matrix[:, :2].copy()
+    rows[:, :, 2] += 0.5 * (rows[:, :, 0] + rows[:, :, 1])
+    bits = np.where(interpolation == _NEAREST, NEAREST_BITS, SMOOTH_BITS)
+    fixed = np.floor(rows * 2.0 ** bits[:, None, None] + 0.5).astype(np.int64)
+    return np.column_stack((fixed.reshape(-1, 6), fill))
+
+
+def _resample(images: Tensor, numbers: Tensor, kind: str) -> Tensor:
+    B, C, H, W = images.shape
+    x, y = _coordinates(numbers[:, :6].view(-1, 2, 3), (H, W))  # [B, H*W]
+    bits = NEAREST_BITS if kind == "nearest" else SMOOTH_BITS
     one = 1 << bits
     inside = (x >= 0) & (x < W * one) & (y >= 0) & (y < H * one)
     flat = images.reshape(B, C, H * W)
-    if interpolation == "nearest":
+    if kind == "nearest":
         at = (y >> bits).clamp_(0, H - 1) * W + (x >> bits).clamp_(0, W - 1)
         out = flat.gather(2, at.unsqueeze(1).expand(B, C, H * W))
     else:
-        out = _smooth(flat, x - one // 2, y - one // 2, (H, W), interpolation)
-    edge = torch.as_tensor(fill, device=images.device).to(images.dtype).view(B, 1, 1)
+        out = _smooth(flat, x - one // 2, y - one // 2, (H, W), kind)
+    edge = numbers[:, 6].to(images.dtype).view(B, 1, 1)
     return torch.where(inside.unsqueeze(1), out, edge).view(B, C, H, W)
 
 
-def _coordinates(
-    matrix: NDArray[np.float64], size: tuple[int, int], bits: int, device: torch.device
-) -> tuple[Tensor, Tensor]:
+def _coordinates(fixed: Tensor, size: tuple[int, int]) -> tuple[Tensor, Tensor]:
     """Return the input's x and y of every output pixel in fixed point, int64 [B, H*W] each."""
     H, W = size
-    rows = matrix[:, :2].copy()
-    rows[:, :, 2] += 0.5 * (rows[:, :, 0] + rows[:, :, 1])
-    fixed = torch.from_numpy(np.floor(rows * float(1 << bits) + 0.5).astype(np.int64)).to(device)
-    across = torch.arange(W, device=device)
-    down = torch.arange(H, device=device).unsqueeze(1)
+    across = torch.arange(W, device=fixed.device)
+    down = torch.arange(H, device=fixed.device).unsqueeze(1)
     a, b, c = (fixed[:, :, i].reshape(-1, 2, 1, 1) for i in range(3))
     both = (a * across + (b * down + c)).flatten(2)
     return both[:, 0], both[:, 1]
