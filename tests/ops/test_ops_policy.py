@@ -27,7 +27,7 @@ SPACES = [
 def test_a_file_gives_the_same_policy_back(policy, tmp_path):
     policy.save(tmp_path / "policy.json")
     assert Policy.load(tmp_path / "policy.json") == policy
-    assert json.loads((tmp_path / "policy.json").read_text())["version"] == 1
+    assert json.loads((tmp_path / "policy.json").read_text())["version"] == 2
 
 
 def test_conditional_and_per_class_weights_survive_the_file():
@@ -110,7 +110,7 @@ def broken(**changes):
     [
         ([], "an object (policy)"),
         (broken(format="other"), "learnaug-policy"),
-        (broken(version=2), "this learnaug reads 1"),
+        (broken(version=9), "this learnaug reads 1 and 2"),
         (broken(extra=1), "unknown key 'extra'"),
         (broken(stages=KeyError), "'stages' is missing"),
         (broken(stages={}), "a list must stand here"),
@@ -172,7 +172,8 @@ JSON = st.recursive(
     max_leaves=6,
 )
 PLACES = [
-    "format", "version", "name", "stages", "made_from", "stages__0", "stages__0__branches",
+    "format", "version", "name", "stages", "made_from", "strength", "trained_on", "evidence",
+    "stages__0__branches__1__0__unit", "stages__0", "stages__0__branches",
     "stages__0__weights", "stages__0__given", "stages__0__branches__1", "stages__0__branches__1__0",
     "stages__0__branches__1__0__op", "stages__0__branches__1__0__low",
     "stages__0__branches__1__0__high", "stages__0__branches__1__0__values",

@@ -90,11 +90,12 @@ def show(
     as_json: Json = False,
     debug: Debug = False,
 ) -> None:
-    """Draw POLICY as a page: its words, its probabilities, and what it does to pictures."""
+    """Draw POLICY as a page of words, odds and pictures."""
     from learnaug import report
     from learnaug.interop.policies import as_policy
 
-    page = report.show_policy(as_policy(policy), data, out, size=size, seed=seed)
+    found = as_policy(policy)
+    page = report.show_policy(found, data, out, size=size, seed=seed)
     tables.print_json({"page": str(page)}) if as_json else tables.print_text(str(page))
 
 

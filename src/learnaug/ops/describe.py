@@ -15,8 +15,10 @@ def describe(policy: Policy) -> list[str]:
         >>> describe(Policy((Stage(((Element("rotate", 30, sign=True, p=0.5),),)),)))
         ['always: rotate ±30 degrees, p 0.5']
     """
-    lines = [line for stage in policy.stages for line in _stage(stage)]
-    return lines or ["nothing"]
+    lines = [line for stage in policy.folded().stages for line in _stage(stage)] or ["nothing"]
+    if policy.strength == 1:
+        return lines
+    return [f"at strength {policy.strength:g}, which the magnitudes contain:", *lines]
 
 
 def describe_element(element: Element) -> str:

@@ -4,22 +4,47 @@ from __future__ import annotations
 
 import math
 from collections.abc import Iterator
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from functools import cached_property
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Literal
 
-from learnaug.errors import ConfigError, nearest
+from learnaug.errors import ConfigError
+from learnaug.ops.about import (
+    EVIDENCE,
+    TRAINED_ON,
+    about_faults,
+    finite,
+    hint,
+    made_from_faults,
+    shown,
+    tidy,
+)
 from learnaug.ops.table import INTERPOLATIONS, NAMES, TABLE
 
 if TYPE_CHECKING:
     from learnaug.ops.compiled import Compiled
 
-__all__ = ["MAX_BRANCHES", "MAX_ELEMENTS", "MAX_STAGES", "Element", "Policy", "Stage"]
+__all__ = [
+    "MAX_BRANCHES",
+    "MAX_ELEMENTS",
+    "MAX_ROWS",
+    "MAX_STAGES",
+    "MAX_STRENGTH",
+    "MAX_VALUES",
+    "MAX_WEIGHTS",
+    "Element",
+    "Policy",
+    "Stage",
+]
 
 MAX_BRANCHES = 2_000  # in one policy; 36·36 pairs fit
 MAX_ELEMENTS = 16  # in one branch
 MAX_STAGES = 64
+MAX_VALUES = 256  # magnitudes in one list
+MAX_ROWS = 2_000  # of weights: one a class, or one a branch before
+MAX_WEIGHTS = 1_000_000  # rows times branches
+MAX_STRENGTH = 2.0
 
 
 @dataclass(frozen=True, slots=True)
@@ -101,6 +126,11 @@ class Policy:
         stages: in order; () changes nothing.
         name: what the report calls it.
         made_from: where it came from: a few strings and numbers, kept in the file.
+        strength: s in [0, 2]; every magnitude v is used as identity + s·(v - identity), kept
+            inside the operation's range. 1 is the policy as it stands, 0 leaves only what has no
+            magnitude. Operations without an identity (resized_crop, mixup, cutmix) keep theirs.
+        trained_on: the data it was learned on; the keys of `learnaug.ops.about.TRAINED_ON`.
+        evidence: what speaks for it; the keys of `learnaug.ops.about.EVIDENCE`.
 
     Raises:
         ConfigError: every rule that is broken.
@@ -114,14 +144,19 @@ class Policy:
     stages: tuple[Stage, ...] = ()
     name: str = "policy"
     made_from: dict[str, str | float] = field(default_factory=dict, hash=False)
+    strength: float = 1.0
+    trained_on: dict[str, Any] = field(default_factory=dict, hash=False)
+    evidence: dict[str, Any] = field(default_factory=dict, hash=False)
 
     def __post_init__(self) -> None:
         _refuse("policy", list(_policy_faults(self)))
+        object.__setattr__(self, "evidence", tidy(self.evidence))
 
     @property
     def does_nothing(self) -> bool:
         """Whether no picture can ever change."""
-        branches = [branch for stage in self.stages for branch in _reachable(stage)]
+        stages = self.folded().stages
+        branches = [branch for stage in stages for branch in _reachable(stage)]
         return not any(_live(element) for branch in branches for element in branch)
 
     @property
@@ -134,19 +169,37 @@ class Policy:
         return (e for stage in self.stages for branch in stage.branches for e in branch)
 
     def then(self, other: Policy) -> Policy:
-        """Return the chain of both: first this, then the other."""
-        made_from = {**self.made_from, **other.made_from}
-        return Policy(self.stages + other.stages, f"{self.name}+{other.name}", made_from)
+        """Return the chain of both: first this, then the other.
+
+        Different strengths go into the magnitudes. What the parts were trained on and the
+        evidence for them do not speak for the chain, and are left out.
+        """
+        same = self.strength == other.strength
+        first, second = (self, other) if same else (self.folded(), other.folded())
+        return Policy(
+            first.stages + second.stages,
+            f"{self.name}+{other.name}",
+            {**self.made_from, **other.made_from},
+            first.strength,
+        )
+
+    def folded(self) -> Policy:
+        """Return the policy of strength 1 that does the same: its strength in the magnitudes."""
+        if self.strength == 1:
+            return self
+        from learnaug.ops.strength import strengthen
+
+        return replace(self, stages=strengthen(self.stages, self.strength), strength=1.0)
 
     @cached_property
     def compiled(self) -> Compiled:
         """The policy as arrays, built once."""
         from learnaug.ops.compiled import compile_stages
 
-        return compile_stages(self.stages)
+        return compile_stages(self.folded().stages)
 
     def to_json(self) -> dict[str, Any]:
-        """Return the policy as JSON values (format "learnaug-policy", version 1)."""
+        """Return the policy as JSON values (format "learnaug-policy", version 2)."""
         from learnaug.ops import policy_file
 
         return policy_file.to_json(self)
@@ -178,28 +231,24 @@ def _refuse(kind: str, faults: list[str]) -> None:
         raise ConfigError(what, faults)
 
 
-def _finite(value: object) -> bool:
-    return isinstance(value, float | int) and not isinstance(value, bool) and math.isfinite(value)
-
-
 def _element_faults(element: Any) -> Iterator[str]:
     op = TABLE.get(element.op) if isinstance(element.op, str) else None
     if op is None:
-        yield f"op: unknown operation {element.op!r}: {nearest(str(element.op), NAMES)}"
+        yield f"op: unknown operation {shown(element.op)}: {hint(element.op, NAMES)}"
         return
-    if not (_finite(element.p) and 0 <= element.p <= 1):
-        yield f"p: `0 <= p <= 1` must hold, but got {element.p!r} ({op.name})"
+    if not (finite(element.p) and 0 <= element.p <= 1):
+        yield f"p: `0 <= p <= 1` must hold, but got {shown(element.p)} ({op.name})"
     if not isinstance(element.sign, bool):
-        yield f"sign: true or false, but got {element.sign!r} ({op.name})"
+        yield f"sign: true or false, but got {shown(element.sign)} ({op.name})"
     if element.sign is True and not op.signed:
         yield f"sign: {op.name} has no sign, but sign is true"
     yield from _magnitude_faults(element)
     fill = element.fill
-    if fill is not None and not (isinstance(fill, int) and 0 <= fill <= 255):
-        yield f"fill: an integer from 0 to 255, but got {fill!r} ({op.name})"
+    if fill is not None and not (type(fill) is int and 0 <= fill <= 255):
+        yield f"fill: an integer from 0 to 255, but got {shown(fill)} ({op.name})"
     kind = element.interpolation
     if kind is not None and kind not in INTERPOLATIONS:
-        yield f"interpolation: unknown {kind!r}: {nearest(str(kind), INTERPOLATIONS)}"
+        yield f"interpolation: unknown {shown(kind)}: {hint(kind, INTERPOLATIONS)}"
 
 
 def _magnitude_faults(element: Any) -> Iterator[str]:
@@ -208,18 +257,21 @@ def _magnitude_faults(element: Any) -> Iterator[str]:
         yield f"values: give values or low and high, not both ({op.name})"
     if op.plain:
         if element.magnitudes:
-            yield f"low: {op.name} has no magnitude, but got {element.magnitudes}"
+            yield f"low: {op.name} has no magnitude, but got {shown(element.magnitudes)}"
+        return
+    if len(element.values) > MAX_VALUES:
+        yield f"values: at most {MAX_VALUES}, but got {len(element.values):,} ({op.name})"
         return
     if not element.values and element.low is None:
         yield f"low: {op.name} needs a magnitude ({op.unit}, {op.low:g} to {op.high:g})"
     for value in element.magnitudes:
-        if not (_finite(value) and op.low <= value <= op.high):
+        if not (finite(value) and op.low <= value <= op.high):
             yield (
                 f"magnitude: `{op.low:g} <= {op.name} <= {op.high:g}` ({op.unit}) must hold, "
-                f"but got {value!r}"
+                f"but got {shown(value)}"
             )
     ends = (element.low, element.high)
-    if _finite(ends[0]) and _finite(ends[1]) and ends[0] > ends[1]:
+    if finite(ends[0]) and finite(ends[1]) and ends[0] > ends[1]:
         yield f"high: `low <= high` must hold, but got {ends} ({op.name})"
 
 
@@ -231,14 +283,20 @@ def _stage_faults(stage: Any) -> Iterator[str]:
         if len(branch) > MAX_ELEMENTS:
             yield f"branches[{number}]: at most {MAX_ELEMENTS} elements, but got {len(branch)}"
     if stage.given not in ("", "class", "previous"):
-        yield f'given: one of "", "class", "previous", but got {stage.given!r}'
+        yield f'given: one of "", "class", "previous", but got {shown(stage.given)}'
         return
     if stage.given and not stage.weights:
         yield f"weights: given={stage.given!r} needs one row of weights for each case"
         return
-    nested = any(isinstance(entry, tuple) for entry in stage.weights)
-    if nested != bool(stage.given):
+    if any(isinstance(entry, tuple) != bool(stage.given) for entry in stage.weights):
         yield "weights: rows of weights and `given` belong together"
+        return
+    rows = len(stage.rows)
+    if rows > MAX_ROWS or rows * count > MAX_WEIGHTS:
+        yield (
+            f"weights: at most {MAX_ROWS:,} rows and {MAX_WEIGHTS:,} numbers, but got {rows:,} "
+            f"rows for {count:,} branches"
+        )
         return
     yield from _weight_faults(stage.rows, count)
 
@@ -248,8 +306,8 @@ def _weight_faults(rows: tuple[tuple[float, ...], ...], count: int) -> Iterator[
         place = f"weights[{number}]" if len(rows) > 1 else "weights"
         if len(row) != count:
             yield f"{place}: one weight for each of {count} branches, but got {len(row)}"
-        if not all(_finite(weight) and weight >= 0 for weight in row):
-            yield f"{place}: finite numbers >= 0 must hold, but got {row[:5]}"
+        if not all(finite(weight) and weight >= 0 for weight in row):
+            yield f"{place}: finite numbers >= 0 must hold, but got {shown(row)}"
         elif count and not 0 < sum(row) < math.inf:
             yield f"{place}: at least one weight must be above 0"
 
@@ -261,10 +319,12 @@ def _policy_faults(policy: Any) -> Iterator[str]:
     if branches > MAX_BRANCHES:
         yield f"stages: at most {MAX_BRANCHES:,} branches in all, but got {branches:,}"
     if not isinstance(policy.name, str) or not 0 < len(policy.name) <= 200:
-        yield f"name: 1 to 200 characters, but got {policy.name!r:.40}"
-    for key, value in policy.made_from.items():
-        if not (isinstance(value, str) or _finite(value)) or not isinstance(key, str):
-            yield f"made_from: strings and finite numbers only, but got {key!r}: {value!r:.40}"
+        yield f"name: 1 to 200 characters, but got {shown(policy.name)}"
+    if not (finite(policy.strength) and 0 <= policy.strength <= MAX_STRENGTH):
+        yield f"strength: `0 <= strength <= 2` must hold, but got {shown(policy.strength)}"
+    yield from made_from_faults(policy.made_from)
+    yield from about_faults("trained_on", policy.trained_on, TRAINED_ON)
+    yield from about_faults("evidence", policy.evidence, EVIDENCE)
     for number, stage in enumerate(policy.stages):
         if stage.given == "previous":
             before = len(policy.stages[number - 1].branches) if number else 0

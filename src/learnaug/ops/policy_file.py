@@ -1,47 +1,77 @@
 """The policy file: JSON with a closed schema; every fault is reported with its place.
 
-Format: `{"format": "learnaug-policy", "version": 1, "name", "stages", "made_from"}`; a stage is
+Format, in full in docs/policy-file.md: `{"format": "learnaug-policy", "version": 2, "needs",
+"name", "strength", "stages", "made_from", "trained_on", "evidence"}`; a stage is
 `{"branches": [[element, …], …], "weights": […], "given": ""}`; an element has the fields of
-`Element`, those that hold their default left out. Magnitudes stand in the units of TABLE.
+`Element`, those that hold their default left out, and the "unit" of its magnitudes. Version 1 had
+no unit, strength, trained_on and evidence.
 """
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from dataclasses import MISSING, fields
+from itertools import islice
 from pathlib import Path
 from typing import Any, TypeVar
 
-from learnaug.errors import ConfigError, nearest
-from learnaug.ops.policy import Element, Policy, Stage
-from learnaug.rundir import read_json, write_json
+from learnaug.errors import ConfigError
+from learnaug.ops.about import hint, shown
+from learnaug.ops.policy import (
+    MAX_BRANCHES,
+    MAX_ELEMENTS,
+    MAX_ROWS,
+    MAX_STAGES,
+    MAX_VALUES,
+    Element,
+    Policy,
+    Stage,
+)
+from learnaug.ops.table import TABLE
+from learnaug.rundir import parse_json, read_bytes, write_json
 
 __all__ = ["FORMAT", "VERSION", "from_json", "load", "save", "to_json"]
 
 FORMAT = "learnaug-policy"
-VERSION = 1
+VERSION = 2
+NEEDS = "learnaug 0.2"  # the first that reads VERSION
+LIMIT = 10_000_000  # bytes of a file
+MOST_FAULTS = 100  # a file with more is not read to its end
+PROGRAMS = {b"\x80": "a pickle", b"PK": "a zip file (or a torch.save)"}
+MEND = "save the policy with Policy.save"
+
 T = TypeVar("T")
-_KEYS = {
+Keys = dict[str, tuple[str, ...]]
+_ELEMENT = tuple(entry.name for entry in fields(Element))
+_FIRST: Keys = {
     "policy": ("format", "version", "name", "stages", "made_from"),
     "stage": ("branches", "weights", "given"),
-    "element": tuple(entry.name for entry in fields(Element)),
+    "element": _ELEMENT,
 }
-_NEEDED = {"policy": ("format", "version", "stages"), "stage": ("branches",), "element": ("op",)}
+_NEW = ("needs", "strength", "trained_on", "evidence")
+_KEYS: dict[int, Keys] = {
+    1: _FIRST,
+    2: _FIRST | {"policy": (*_FIRST["policy"], *_NEW), "element": (*_ELEMENT, "unit")},
+}
+_NEEDED: Keys = {
+    "policy": ("format", "version", "stages"),
+    "stage": ("branches",),
+    "element": ("op",),
+}
 
 
 def to_json(policy: Policy) -> dict[str, Any]:
     """Return the policy as JSON values."""
-    return {
-        "format": FORMAT,
-        "version": VERSION,
-        "name": policy.name,
-        "stages": [_stage_out(stage) for stage in policy.stages],
-        "made_from": dict(policy.made_from),
-    }
+    out: dict[str, Any] = {"format": FORMAT, "version": VERSION, "needs": NEEDS}
+    out |= {"name": policy.name, "strength": policy.strength}
+    out["stages"] = [_stage_out(stage) for stage in policy.stages]
+    for name in ("made_from", "trained_on", "evidence"):
+        out[name] = {key: _plain(value) for key, value in getattr(policy, name).items()}
+    return out
 
 
 def from_json(value: object) -> Policy:
-    """Return the policy of that JSON value.
+    """Return the policy of that JSON value, of this version or an older one.
 
     Raises:
         ConfigError: all faults at once, each with its place such as stages[0].branches[3][1].
@@ -49,9 +79,8 @@ def from_json(value: object) -> Policy:
     faults: list[str] = []
     policy = _policy_in(value, faults)
     if faults or policy is None:
-        raise ConfigError(
-            f"not a policy file: {len(faults)} faults", faults, "correct these places"
-        )
+        count = f"{len(faults)} fault" + ("s" if len(faults) != 1 else "")
+        raise ConfigError(f"not a policy file: {count}", faults, "correct these places")
     return policy
 
 
@@ -65,24 +94,14 @@ def load(path: Path) -> Policy:
 
     Raises:
         ConfigError: not a policy file, or faults in it.
+        DataError: there is no such plain file, it is too large, or no JSON.
     """
-    _refuse_programs(path)
-    return from_json(read_json(path))
-
-
-def _refuse_programs(path: Path) -> None:
-    try:
-        with path.open("rb") as stream:
-            start = stream.read(2)
-    except OSError:
-        return  # read_json says it better
-    if start[:1] == b"\x80" or start == b"PK":
-        kind = "a zip file (or a torch.save)" if start == b"PK" else "a pickle"
-        raise ConfigError(
-            "a policy file is JSON, but this is " + kind + ", which could run programs",
-            [str(path)],
-            "save the policy with Policy.save",
-        )
+    data = read_bytes(path, limit=LIMIT)
+    for start, kind in PROGRAMS.items():
+        if data.startswith(start):
+            what = f"a policy file is JSON, but this is {kind}, which could run programs"
+            raise ConfigError(what, [str(path)], MEND)
+    return from_json(parse_json(data, str(path)))
 
 
 def _stage_out(stage: Stage) -> dict[str, Any]:
@@ -102,58 +121,92 @@ def _element_out(element: Element) -> dict[str, Any]:
     for entry in fields(Element):
         value = getattr(element, entry.name)
         if entry.default is MISSING or value != entry.default:
-            out[entry.name] = list(value) if isinstance(value, tuple) else value
-    return out
+            out[entry.name] = _plain(value)
+    unit = TABLE[element.op].unit
+    return out | ({"unit": unit} if unit else {})
+
+
+def _plain(value: Any) -> Any:
+    return list(value) if isinstance(value, tuple) else value
 
 
 def _policy_in(value: object, faults: list[str]) -> Policy | None:
-    got = _closed(value, "policy", "the file", faults)
+    keys = _keys_of(value, faults)
+    got = _closed(value, keys, "policy", "the file", faults)
     if got is None:
         return None
-    if got["format"] != FORMAT:
-        faults.append(f'format: "{FORMAT}" must hold, but got {got["format"]!r:.40}')
-    if got["version"] != VERSION or isinstance(got["version"], bool):
-        faults.append(f"version: this learnaug reads {VERSION}, but got {got['version']!r:.40}")
-    made_from = got.get("made_from", {})
-    if not isinstance(made_from, dict):
-        faults.append(f"made_from: an object, but got {made_from!r:.40}")
-    stages = [
-        _stage_in(entry, f"stages[{i}]", faults)
-        for i, entry in enumerate(_list(got["stages"], "stages", faults))
-    ]
+    entries = _list(got["stages"], "stages", MAX_STAGES, faults)
+    stages = [_stage_in(entry, keys, f"stages[{i}]", faults) for i, entry in _each(entries, faults)]
     if faults:
         return None
-    name = got.get("name", "policy")
     whole = tuple(stage for stage in stages if stage is not None)
-    return _build(lambda: Policy(whole, name, made_from), "", faults)
+    about = {name: got.get(name, {}) for name in ("made_from", "trained_on", "evidence")}
+    name, strength = got.get("name", "policy"), got.get("strength", 1.0)
+    return _build(lambda: Policy(whole, name, strength=strength, **about), "", faults)
 
 
-def _stage_in(value: object, place: str, faults: list[str]) -> Stage | None:
-    got = _closed(value, "stage", place, faults)
+def _keys_of(value: object, faults: list[str]) -> Keys:
+    """Return the keys of the file's version; an unknown one is the only fault that is told."""
+    if not isinstance(value, dict) or not {"format", "version"} <= value.keys():
+        return _KEYS[VERSION]
+    if value["format"] != FORMAT:
+        faults.append(f'format: "{FORMAT}" must hold, but got {shown(value["format"])}')
+        return _KEYS[VERSION]
+    version = value["version"]
+    if type(version) is int and version in _KEYS:
+        return _KEYS[version]
+    known = " and ".join(map(str, _KEYS))
+    fault = f"version: this learnaug reads {known}, but got {shown(version)}"
+    if type(version) is int and version > VERSION:
+        needs = value.get("needs")
+        named = f"{needs:.40} or later" if isinstance(needs, str) else "a later learnaug"
+        mend = "pip install --upgrade learnaug"
+        raise ConfigError(f"the policy file is too new: it needs {named}", [fault], mend)
+    faults.append(fault)
+    return _KEYS[VERSION]
+
+
+def _stage_in(value: object, keys: Keys, place: str, faults: list[str]) -> Stage | None:
+    got = _closed(value, keys, "stage", place, faults)
     if got is None:
         return None
     before = len(faults)
+    listed = _list(got["branches"], f"{place}.branches", MAX_BRANCHES, faults)
     branches = tuple(
-        tuple(
-            _element_in(entry, f"{place}.branches[{i}][{j}]", faults)
-            for j, entry in enumerate(_list(branch, f"{place}.branches[{i}]", faults))
-        )
-        for i, branch in enumerate(_list(got["branches"], f"{place}.branches", faults))
+        _branch_in(branch, keys, f"{place}.branches[{i}]", faults)
+        for i, branch in _each(listed, faults)
     )
-    weights = _tuples(_list(got.get("weights", []), f"{place}.weights", faults))
+    most = MAX_ROWS if got.get("given") else MAX_BRANCHES
+    weights = _tuples(_list(got.get("weights", []), f"{place}.weights", most, faults))
     if len(faults) > before:
         return None
     given = got.get("given", "")
     return _build(lambda: Stage(branches, weights, given), f"{place}.", faults)  # type: ignore[arg-type]
 
 
-def _element_in(value: object, place: str, faults: list[str]) -> Element | None:
-    got = _closed(value, "element", place, faults)
+def _branch_in(
+    value: object, keys: Keys, place: str, faults: list[str]
+) -> tuple[Element | None, ...]:
+    listed = _list(value, place, MAX_ELEMENTS, faults)
+    return tuple(
+        _element_in(entry, keys, f"{place}[{j}]", faults) for j, entry in _each(listed, faults)
+    )
+
+
+def _element_in(value: object, keys: Keys, place: str, faults: list[str]) -> Element | None:
+    got = _closed(value, keys, "element", place, faults)
     if got is None:
         return None
+    got = dict(got)
     if "values" in got:
-        got = {**got, "values": tuple(_list(got["values"], f"{place}.values", faults))}
-    return _build(lambda: Element(**got), f"{place}.", faults)
+        got["values"] = tuple(_list(got["values"], f"{place}.values", MAX_VALUES, faults))
+    unit = got.pop("unit", None)
+    element = _build(lambda: Element(**got), f"{place}.", faults)
+    known = TABLE[element.op].unit if element else None
+    if element and unit not in (None, known):
+        words = f'is measured in "{known}"' if known else "has no unit"
+        faults.append(f"{place}.unit: {element.op} {words}, but got {shown(unit)}")
+    return element
 
 
 def _build(make: Callable[[], T], place: str, faults: list[str]) -> T | None:
@@ -164,25 +217,37 @@ def _build(make: Callable[[], T], place: str, faults: list[str]) -> T | None:
         return None
 
 
-def _closed(value: object, kind: str, place: str, faults: list[str]) -> dict[str, Any] | None:
+def _closed(
+    value: object, keys: Keys, kind: str, place: str, faults: list[str]
+) -> dict[str, Any] | None:
     """Return the object, or None and a fault where it is none or its keys are not the schema's."""
     if not isinstance(value, dict):
-        faults.append(f"{place}: an object ({kind}) must stand here, but got {value!r:.40}")
+        faults.append(f"{place}: an object ({kind}) must stand here, but got {shown(value)}")
         return None
-    known = _KEYS[kind]
-    unknown = [
-        f"{place}: unknown key {k!r:.40}: {nearest(str(k), known)}" for k in value if k not in known
-    ]
+    known = keys[kind]
+    foreign = islice((key for key in value if key not in known), MOST_FAULTS)
+    unknown = [f"{place}: unknown key {shown(k)}: {hint(k, known)}" for k in foreign]
     missing = [f"{place}: the key {k!r} is missing" for k in _NEEDED[kind] if k not in value]
     faults.extend(unknown + missing)
     return None if unknown or missing else value
 
 
-def _list(value: object, place: str, faults: list[str]) -> list[Any]:
-    if isinstance(value, list):
+def _list(value: object, place: str, most: int, faults: list[str]) -> list[Any]:
+    if not isinstance(value, list):
+        faults.append(f"{place}: a list must stand here, but got {shown(value)}")
+    elif len(value) > most:
+        faults.append(f"{place}: at most {most:,} entries, but got {len(value):,}")
+    else:
         return value
-    faults.append(f"{place}: a list must stand here, but got {value!r:.40}")
     return []
+
+
+def _each(values: list[Any], faults: list[str]) -> Iterator[tuple[int, Any]]:
+    """Number the entries, and end early in a file that is nothing but faults."""
+    for number, value in enumerate(values):
+        if len(faults) >= MOST_FAULTS:
+            return
+        yield number, value
 
 
 def _tuples(values: list[Any]) -> tuple[Any, ...]:

@@ -21,7 +21,8 @@ TWINS = {
 def restrict(policy: Policy, names: Sequence[str]) -> Policy:
     """Return the policy with only those branches whose every operation is among `names`.
 
-    Weights keep their proportions among the branches that stay.
+    Weights keep their proportions among the branches that stay. The evidence for the whole policy
+    does not speak for a part of it, and is left out.
 
     Raises:
         ConfigError: a stage would be left without a branch.
@@ -39,7 +40,8 @@ def restrict(policy: Policy, names: Sequence[str]) -> Policy:
         kept = _kept(stage, allowed, policy.name)
         stages.append(_only(stage, kept, before))
         before = kept
-    return replace(policy, stages=tuple(stages))
+    smaller = any(a.branches != b.branches for a, b in zip(stages, policy.stages, strict=True))
+    return replace(policy, stages=tuple(stages), evidence={} if smaller else policy.evidence)
 
 
 def _kept(stage: Stage, allowed: set[str], name: str) -> list[int]:
