@@ -10,7 +10,7 @@ from learnaug.methods import Chain, PolicyAugmenter, load_augmenter
 from learnaug.ops import Policy
 from learnaug.training import Augmenter
 
-__all__ = ["as_augmenter", "as_policy"]
+__all__ = ["Source", "as_augmenter", "as_policy", "is_per_class"]
 
 Source = Policy | Augmenter | str | Path
 
@@ -58,3 +58,8 @@ def as_policy(source: Source) -> Policy:
         f"a policy is needed, but {type(augmenter).__name__} is none: it has weights of its own",
         mend="augment whole batches: learnaug.interop.as_batch_transform or as_collate",
     )
+
+
+def is_per_class(policy: Policy) -> bool:
+    """Return whether a stage's weights depend on the picture's class, so that labels are needed."""
+    return any(stage.given == "class" for stage in policy.stages)

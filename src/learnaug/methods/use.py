@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from typing import Any
 
 import numpy as np
@@ -14,7 +15,7 @@ from learnaug.errors import UsageError
 from learnaug.seeds import Seeds
 from learnaug.training import Augmenter
 
-__all__ = ["apply"]
+__all__ = ["CHANNELS", "apply", "to_uint8"]
 
 CHANNELS = (1, 3, 4)
 
@@ -46,7 +47,7 @@ def apply(
     Raises:
         UsageError: shape, type or range of images or labels is not one of these.
     """
-    pictures, restore = _to_uint8(images)
+    pictures, restore = to_uint8(images)
     number = len(pictures)
     if augmenter.mixes and labels is not None and np.ndim(labels) == 1 and classes is None:
         raise UsageError(
@@ -64,7 +65,20 @@ def apply(
     return restore(after.images), _labels(labels, after.targets) if augmenter.mixes else labels
 
 
-def _to_uint8(images: Any) -> tuple[Tensor, Any]:
+def to_uint8(images: Any) -> tuple[Tensor, Callable[[Tensor], Any]]:
+    """Return images as uint8 [B, C, H, W], and what makes uint8 ones the kind that came in.
+
+    Args:
+        images: as for `apply`.
+
+    Raises:
+        UsageError: shape, type or range is not one of these.
+
+    Example:
+        >>> pictures, restore = to_uint8(torch.full((1, 1, 2, 2), 0.2))
+        >>> pictures.unique().tolist(), restore(pictures).dtype
+        ([51], torch.float32)
+    """
     tensor = images if isinstance(images, Tensor) else torch.from_numpy(np.array(images))
     if tensor.ndim != 4 or not (tensor.shape[1] in CHANNELS or tensor.shape[3] in CHANNELS):
         raise UsageError(

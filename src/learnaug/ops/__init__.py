@@ -4,6 +4,8 @@ from learnaug.ops.apply import Backend as Backend
 from learnaug.ops.apply import apply as apply
 from learnaug.ops.apply import apply_masks as apply_masks
 from learnaug.ops.apply import mix_targets as mix_targets
+from learnaug.ops.boxes import apply_boxes as apply_boxes
+from learnaug.ops.boxes import apply_points as apply_points
 from learnaug.ops.describe import describe as describe
 from learnaug.ops.draw import Drawn as Drawn
 from learnaug.ops.draw import draw as draw
