@@ -1,22 +1,33 @@
 """Lower the geometric operations to matrices, and boxes to pixels; on the host, in float64.
 
 Convention: a matrix leads from output to input, in pixels, with pixel centres at +0.5 (Pillow's).
+A map is the six numbers (a, b, c, d, e, f) of x_in = a·x + b·y + c and y_in = d·x + e·y + f.
+The functions of one picture are compiled; both back ends use them.
 """
 
 from __future__ import annotations
 
-from collections.abc import Callable
+import math
 from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
+from learnaug.ops.jit import jit, jit_cached, stamp
 from learnaug.ops.table import op_numbers
 
 __all__ = ["box", "matrices"]
 
 Floats = NDArray[np.float64]
+Extra = NDArray[np.float32]
+Map = tuple[float, float, float, float, float, float]
 Size = tuple[int, int]
+
+SHEAR_X, SHEAR_Y, TRANSLATE_X, TRANSLATE_Y, SHIFT_X, SHIFT_Y, ROTATE = op_numbers(
+    "shear_x", "shear_y", "translate_x", "translate_y", "shift_x", "shift_y", "rotate"
+)
+HFLIP, VFLIP, ROT90, TRANSPOSE = op_numbers("hflip", "vflip", "rot90", "transpose")
+PAD_CROP, RESIZED_CROP, ZOOM, DISTORT = op_numbers("pad_crop", "resized_crop", "zoom", "distort")
 
 
 def matrices(
@@ -46,11 +57,9 @@ def matrices(
         [-1.0, 0.0, 5.0]
     """
     out = np.broadcast_to(np.eye(3), (len(ops), 3, 3)).copy()
-    for number in np.unique(ops):
-        rows = ops == number
-        out[rows, :2] = _MATRIX[int(number)](value[rows].astype(np.float64), extra[rows], size)
-    if whole_pixels:
-        _round_shifts(out)
+    numbers = np.ascontiguousarray(ops, np.int16), np.ascontiguousarray(value, np.float32)
+    places = np.ascontiguousarray(extra, np.float32)
+    _all_matrices(*numbers, places, int(size[0]), int(size[1]), whole_pixels, out)
     return out
 
 
@@ -67,126 +76,122 @@ def box(
     ends: list[NDArray[np.int64]] = []
     for length, uniform in ((size[0], extra[:, 1]), (size[1], extra[:, 0])):
         long = np.floor(side.astype(np.float64) * length + 0.5).astype(np.int64)
-        start = _whole(uniform, length) - long // 2
+        start = np.floor(uniform.astype(np.float64) * length).astype(np.int64) - long // 2
         ends += [np.clip(start, 0, length), np.clip(start + long, 0, length)]
     return ends[0], ends[1], ends[2], ends[3]
 
 
-def _whole(uniform: NDArray[np.float32], count: int | NDArray[np.int64]) -> NDArray[np.int64]:
-    return np.floor(uniform.astype(np.float64) * count).astype(np.int64)
+@jit
+def box_ends(side: float, uniform: float, length: int) -> tuple[int, int]:
+    """Return the ends of one side of a box, as `box` does."""
+    long = math.floor(side * length + 0.5)
+    start = math.floor(uniform * length) - long // 2
+    return min(max(start, 0), length), min(max(start + long, 0), length)
 
 
-def _round_shifts(out: Floats) -> None:
-    # floor(x + 0.5 - t) = x + floor(0.5 - t): exact, where fixed point could tip over a brink.
-    pure = (out[:, :2, :2] == np.eye(2)).all(axis=(1, 2))
-    out[pure, :2, 2] = np.floor(0.5 + out[pure, :2, 2])
+# --- one picture ----------------------------------------------------------------------------------
 
 
-def _rows(b: int, *entries: Any) -> Floats:
-    """Return [b, 2, 3] from six numbers or arrays [b]: a, b, c of x, then of y."""
-    out = np.empty((b, 6))
-    for i, entry in enumerate(entries):
-        out[:, i] = entry
-    return out.reshape(b, 2, 3)
+@jit
+def affine(op: int, v: float, extra: Extra, H: int, W: int, whole_pixels: bool) -> Map:
+    """Return the map of one picture's warp; arguments as in `matrices`."""
+    a, b, c, d, e, f = _moved(op, v, extra, H, W)
+    if whole_pixels and a == 1 and b == 0 and d == 0 and e == 1:
+        # floor(x + 0.5 - t) = x + floor(0.5 - t): exact, where fixed point could tip over a brink.
+        c, f = math.floor(0.5 + c), math.floor(0.5 + f)
+    return a, b, c, d, e, f
 
 
-def _about_centre(a: Any, b: Any, d: Any, e: Any, size: Size) -> Floats:
-    """Return the map with the linear part [[a, b], [d, e]] that keeps the centre."""
-    x, y = size[1] / 2, size[0] / 2
-    return _rows(len(a), a, b, x - a * x - b * y, d, e, y - d * x - e * y)
+@jit
+def _moved(op: int, v: float, extra: Extra, H: int, W: int) -> Map:
+    if op == SHEAR_X:
+        return 1.0, v, 0.0, 0.0, 1.0, 0.0
+    if op == SHEAR_Y:
+        return 1.0, 0.0, 0.0, v, 1.0, 0.0
+    if op == TRANSLATE_X:
+        return 1.0, 0.0, -v * W, 0.0, 1.0, 0.0
+    if op == TRANSLATE_Y:
+        return 1.0, 0.0, 0.0, 0.0, 1.0, -v * H
+    if op == SHIFT_X:
+        return 1.0, 0.0, -v, 0.0, 1.0, 0.0
+    if op == SHIFT_Y:
+        return 1.0, 0.0, 0.0, 0.0, 1.0, -v
+    if op == HFLIP:
+        return -1.0, 0.0, float(W), 0.0, 1.0, 0.0
+    if op == VFLIP:
+        return 1.0, 0.0, 0.0, 0.0, -1.0, float(H)
+    if op == PAD_CROP:
+        return 1.0, 0.0, _crop(v, extra[0], W), 0.0, 1.0, _crop(v, extra[1], H)
+    if op == RESIZED_CROP:
+        return _resized_crop(v, extra, H, W)
+    return _about_centre(_linear(op, v, extra), H, W)
 
 
-def _shear_x(v: Floats, _: Any, size: Size) -> Floats:
-    return _rows(len(v), 1, v, 0, 0, 1, 0)
+@jit
+def _linear(op: int, v: float, extra: Extra) -> tuple[float, float, float, float]:
+    """Return the linear part (a, b, d, e) of the maps that keep the centre."""
+    if op == ROTATE:
+        return _turn(v)
+    if op == ROT90:
+        return _turn(90 * np.rint(v))
+    if op == TRANSPOSE:
+        return 0.0, 1.0, 1.0, 0.0
+    if op == ZOOM:
+        return 1 / v, 0.0, 0.0, 1 / v
+    # distort: [[1+v·u0, v·u1], [v·u2, 1+v·u3]], u uniform in [-1, 1)
+    u0, u1 = 2 * np.float64(extra[0]) - 1, 2 * np.float64(extra[1]) - 1
+    u2, u3 = 2 * np.float64(extra[2]) - 1, 2 * np.float64(extra[3]) - 1
+    return 1 + v * u0, v * u1, v * u2, 1 + v * u3
 
 
-def _shear_y(v: Floats, _: Any, size: Size) -> Floats:
-    return _rows(len(v), 1, 0, 0, v, 1, 0)
-
-
-def _translate_x(v: Floats, _: Any, size: Size) -> Floats:
-    return _rows(len(v), 1, 0, -v * size[1], 0, 1, 0)
-
-
-def _translate_y(v: Floats, _: Any, size: Size) -> Floats:
-    return _rows(len(v), 1, 0, 0, 0, 1, -v * size[0])
-
-
-def _shift_x(v: Floats, _: Any, size: Size) -> Floats:
-    return _rows(len(v), 1, 0, -v, 0, 1, 0)
-
-
-def _shift_y(v: Floats, _: Any, size: Size) -> Floats:
-    return _rows(len(v), 1, 0, 0, 0, 1, -v)
-
-
-def _rotate(v: Floats, _: Any, size: Size) -> Floats:
+@jit
+def _turn(degrees: float) -> tuple[float, float, float, float]:
     # 15 digits, so that quarter turns have true zeros.
-    c, s = np.cos(np.radians(v)).round(15), np.sin(np.radians(v)).round(15)
-    return _about_centre(c, -s, s, c, size)
+    angle = degrees * (math.pi / 180)
+    c, s = np.rint(math.cos(angle) * 1e15) / 1e15, np.rint(math.sin(angle) * 1e15) / 1e15
+    return c, -s, s, c
 
 
-def _rot90(v: Floats, _: Any, size: Size) -> Floats:
-    return _rotate(90 * np.rint(v), _, size)
+@jit
+def _about_centre(linear: tuple[float, float, float, float], H: int, W: int) -> Map:
+    a, b, d, e = linear
+    x, y = W / 2, H / 2
+    return a, b, x - a * x - b * y, d, e, y - d * x - e * y
 
 
-def _hflip(v: Floats, _: Any, size: Size) -> Floats:
-    return _rows(len(v), -1, 0, size[1], 0, 1, 0)
+@jit
+def _crop(v: float, uniform: float, side: int) -> float:
+    """Return the shift of a crop from the picture padded by v on both sides."""
+    pad = np.rint(v * side)
+    return math.floor(np.float64(uniform) * (2 * pad + 1)) - pad
 
 
-def _vflip(v: Floats, _: Any, size: Size) -> Floats:
-    return _rows(len(v), 1, 0, 0, 0, -1, size[0])
-
-
-def _transpose(v: Floats, _: Any, size: Size) -> Floats:
-    zero = np.zeros(len(v))
-    return _about_centre(zero, zero + 1, zero + 1, zero, size)
-
-
-def _pad_crop(v: Floats, extra: NDArray[np.float32], size: Size) -> Floats:
-    shift = []
-    for uniform, side in ((extra[:, 0], size[1]), (extra[:, 1], size[0])):
-        pad = np.rint(v * side).astype(np.int64)
-        shift.append(_whole(uniform, 2 * pad + 1) - pad)
-    return _rows(len(v), 1, 0, shift[0], 0, 1, shift[1])
-
-
-def _resized_crop(v: Floats, extra: NDArray[np.float32], size: Size) -> Floats:
+@jit
+def _resized_crop(v: float, extra: Extra, H: int, W: int) -> Map:
     """Crop area v, aspect log-uniform in 3/4 to 4/3; a side longer than the picture is cut."""
-    H, W = size
-    aspect = (4 / 3) ** (2 * extra[:, 2].astype(np.float64) - 1)
-    wide = np.minimum(np.sqrt(v * H * W * aspect), W)
-    high = np.minimum(np.sqrt(v * H * W / aspect), H)
-    left, top = extra[:, 0] * (W - wide), extra[:, 1] * (H - high)
-    return _rows(len(v), wide / max(W, 1), 0, left, 0, high / max(H, 1), top)
+    aspect = (4 / 3) ** (2 * np.float64(extra[2]) - 1)
+    wide = min(math.sqrt(v * H * W * aspect), float(W))
+    high = min(math.sqrt(v * H * W / aspect), float(H))
+    left, top = np.float64(extra[0]) * (W - wide), np.float64(extra[1]) * (H - high)
+    return wide / max(W, 1), 0.0, left, 0.0, high / max(H, 1), top
 
 
-def _zoom(v: Floats, _: Any, size: Size) -> Floats:
-    zero = np.zeros(len(v))
-    return _about_centre(1 / v, zero, zero, 1 / v, size)
+def _keyed(key: str) -> Any:
+    def all_matrices(
+        ops: NDArray[np.int16],
+        value: NDArray[np.float32],
+        extra: Extra,
+        H: int,
+        W: int,
+        whole_pixels: bool,
+        out: Floats,
+    ) -> None:
+        for i in range(len(ops) if key else 0):
+            a, b, c, d, e, f = affine(ops[i], np.float64(value[i]), extra[i], H, W, whole_pixels)
+            out[i, 0, 0], out[i, 0, 1], out[i, 0, 2] = a, b, c
+            out[i, 1, 0], out[i, 1, 1], out[i, 1, 2] = d, e, f
+
+    return jit_cached(all_matrices)
 
 
-def _distort(v: Floats, extra: NDArray[np.float32], size: Size) -> Floats:
-    """Return [[1+v·u0, v·u1], [v·u2, 1+v·u3]] about the centre, u uniform in [-1, 1)."""
-    a, b, d, e = (v[:, None] * (2 * extra.astype(np.float64) - 1)).T
-    return _about_centre(1 + a, b, d, 1 + e, size)
-
-
-_BY_NAME: dict[str, Callable[[Floats, NDArray[np.float32], Size], Floats]] = {
-    "shear_x": _shear_x,
-    "shear_y": _shear_y,
-    "translate_x": _translate_x,
-    "translate_y": _translate_y,
-    "shift_x": _shift_x,
-    "shift_y": _shift_y,
-    "rotate": _rotate,
-    "hflip": _hflip,
-    "vflip": _vflip,
-    "rot90": _rot90,
-    "transpose": _transpose,
-    "pad_crop": _pad_crop,
-    "resized_crop": _resized_crop,
-    "zoom": _zoom,
-    "distort": _distort,
-}
-_MATRIX = dict(zip(op_numbers(*_BY_NAME), _BY_NAME.values(), strict=True))
+_all_matrices = _keyed(stamp())

@@ -1,0 +1,42 @@
+"""Split a batch over PyTorch's number of threads; compiled code runs without Python's lock."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Callable
+from concurrent.futures import ThreadPoolExecutor
+from functools import cache
+
+import torch
+
+__all__ = ["split"]
+
+WORTH = 1 << 16  # bytes for each thread, below which handing over costs more than it saves
+
+
+def split(run: Callable[[int, int], None], count: int, size: int) -> None:
+    """Call run(first, last) so that every picture of [0, count) is in one of the calls.
+
+    Args:
+        run: may be called from several threads at once.
+        count: pictures.
+        size: bytes of one picture.
+    """
+    threads = max(1, min(torch.get_num_threads(), count, count * size // WORTH))
+    if threads == 1:
+        run(0, count)
+        return
+    ends = [count * part // threads for part in range(threads + 1)]
+    others = [_pool().submit(run, ends[p], ends[p + 1]) for p in range(1, threads)]
+    run(0, ends[1])
+    for other in others:
+        other.result()
+
+
+@cache
+def _pool() -> ThreadPoolExecutor:
+    return ThreadPoolExecutor(max_workers=os.cpu_count(), thread_name_prefix="learnaug")
+
+
+# The threads do not exist in a forked child, as the workers of a DataLoader are.
+os.register_at_fork(after_in_child=_pool.cache_clear)
