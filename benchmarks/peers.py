@@ -1,0 +1,321 @@
+"""The same operations in other libraries, each through its own fastest public or inner kernel.
+
+A plan is what our `draw` drew: two operations a picture with their magnitudes. `TABLES[library]`
+gives for (operation, magnitude, side) a function of one picture (Kornia: of a group of pictures),
+with everything that can be made beforehand made beforehand: no transform object, no matrix and no
+parameter tensor is built while the watch runs. Substitutes, where a library has no equal one:
+Albumentations sharpens by one 3x3 convolution (border reflected), equalizes by OpenCV's rule, and
+rounds autocontrast and rotation its own way; Kornia's contrast, autocontrast and rounding are its
+own; timm and Pillow share their kernels.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from functools import partial
+from typing import Any
+
+import albumentations.augmentations.geometric.functional as ag
+import albumentations.augmentations.pixel.functional as ap
+import cv2
+import kornia
+import numpy as np
+import timm.data.auto_augment as ta
+import torch
+import torchvision.transforms._functional_pil as tp
+from PIL import Image
+from torch import Tensor
+from torchvision.transforms import InterpolationMode
+from torchvision.transforms.v2 import functional as tv
+from torchvision.transforms.v2.functional import _geometry as tg
+
+from learnaug import ops
+from learnaug.ops.geometry import matrices
+from learnaug.ops.table import NAMES, op_numbers
+from learnaug.seeds import Seeds
+
+Call = Callable[[Any], Any]
+Plan = list[list[tuple[str, float]]]  # picture -> its operations in order
+
+WARPS = ("shear_x", "shear_y", "translate_x", "translate_y", "rotate")
+FACTORS = ("brightness", "contrast", "color", "sharpness")
+OPERATIONS = (
+    *WARPS, *FACTORS, "posterize", "solarize", "autocontrast", "equalize", "invert",
+)  # fmt: skip
+
+
+def elements(side: int) -> list[ops.Element]:
+    """Return the operations with RandAugment's ranges; translations by whole pixels."""
+    steps = np.rint(np.linspace(1, 0.45 * side, 31)) / side
+    return [
+        *(ops.Element(name, 0.01, 0.3, sign=True) for name in ("shear_x", "shear_y")),
+        *(
+            ops.Element(name, values=tuple(map(float, steps)), sign=True)
+            for name in ("translate_x", "translate_y")
+        ),
+        ops.Element("rotate", 1, 30, sign=True),
+        *(ops.Element(name, 1.1, 1.9, sign=True) for name in FACTORS),
+        ops.Element("posterize", values=(4.0, 5.0, 6.0, 7.0)),
+        ops.Element("solarize", values=tuple(map(float, range(8, 256, 8)))),
+        *(ops.Element(name) for name in ("autocontrast", "equalize", "invert")),
+    ]
+
+
+def policy(side: int, only: str = "") -> ops.Policy:
+    """Return "any two operations", or with `only` that one operation."""
+    branches = tuple((e,) for e in elements(side) if only in ("", e.op))
+    return ops.Policy((ops.Stage(branches),) * (1 if only else 2))
+
+
+def drawn_for(side: int, n: int, only: str = "") -> ops.Drawn:
+    """Return the plan of a case as our `draw` gives it; always the same one."""
+    return ops.draw(policy(side, only), n, Seeds(0).child("plan", side).numpy(), (side, side))
+
+
+def plan(drawn: ops.Drawn) -> Plan:
+    """Return the plan as names and magnitudes."""
+    return [
+        [(NAMES[op], float(value)) for op, value in zip(row, values, strict=True)]
+        for row, values in zip(drawn.ops, drawn.value, strict=True)
+    ]
+
+
+def pictures(side: int, n: int) -> Tensor:
+    """Return uint8 [n, 3, side, side]: smooth shapes with some noise, as photographs have."""
+    gen = Seeds(0).child("pictures", side).numpy()
+    coarse = torch.from_numpy(gen.normal(128, 60, (n, 3, 6, 6)).astype(np.float32))
+    smooth = torch.nn.functional.interpolate(coarse, (side, side), mode="bicubic")
+    noise = torch.from_numpy(gen.normal(0, 6, (n, 3, side, side)).astype(np.float32))
+    return (smooth + noise).clamp(0, 255).byte()
+
+
+def matrix(op: str, value: float, side: int) -> np.ndarray:
+    """Return the 3x3 matrix of a warp, output -> input, pixel centres at +0.5."""
+    number = np.array(op_numbers(op), np.int16)
+    none = np.zeros((1, 4), np.float32)
+    at = np.array([value], np.float32)
+    return matrices(number, at, none, (side, side), whole_pixels=True)[0]
+
+
+# --- Pillow: torchvision and timm -----------------------------------------------------------------
+
+
+def torchvision_pil(op: str, value: float, side: int) -> Call:
+    """Return torchvision's Pillow kernel."""
+    if op in WARPS:
+        return torchvision_warp(op, value, side, tg._rotate_image_pil, tg._affine_image_pil)
+    kernels = {
+        "brightness": tp.adjust_brightness, "contrast": tp.adjust_contrast,
+        "color": tp.adjust_saturation, "sharpness": tp.adjust_sharpness,
+        "posterize": lambda image, bits: tp.posterize(image, int(bits)), "solarize": tp.solarize,
+        "autocontrast": tp.autocontrast, "equalize": tp.equalize, "invert": tp.invert,
+    }  # fmt: skip
+    return bound(kernels[op], op, value)
+
+
+def torchvision_tensor(op: str, value: float, side: int) -> Call:
+    """Return torchvision's kernel for uint8 tensors."""
+    if op in WARPS:
+        return torchvision_warp(op, value, side, tv.rotate_image, tv.affine_image)
+    kernels = {
+        "brightness": tv.adjust_brightness_image, "contrast": tv.adjust_contrast_image,
+        "color": tv.adjust_saturation_image, "sharpness": tv.adjust_sharpness_image,
+        "posterize": lambda image, bits: tv.posterize_image(image, int(bits)),
+        "solarize": tv.solarize_image, "autocontrast": tv.autocontrast_image,
+        "equalize": tv.equalize_image, "invert": tv.invert_image,
+    }  # fmt: skip
+    return bound(kernels[op], op, value)
+
+
+def torchvision_warp(op: str, value: float, side: int, rotate: Call, affine: Call) -> Call:
+    """Return rotate or affine as torchvision's own AutoAugment calls them."""
+    nearest = InterpolationMode.NEAREST
+    if op == "rotate":
+        return partial(rotate, angle=value, interpolation=nearest)
+    shift, shear, middle = [0, 0], [0.0, 0.0], None
+    axis = int(op.endswith("y"))
+    if op.startswith("shear"):
+        shear[axis], middle = float(np.degrees(np.arctan(value))), [0, 0]
+    else:
+        shift[axis] = round(value * side)
+    return partial(
+        affine, angle=0.0, translate=shift, scale=1.0, shear=shear,
+        interpolation=nearest, center=middle,
+    )  # fmt: skip
+
+
+def timm(op: str, value: float, side: int) -> Call:
+    """Return timm's function, nearest and black."""
+    kernels = {
+        "shear_x": ta.shear_x, "shear_y": ta.shear_y, "translate_x": ta.translate_x_abs,
+        "translate_y": ta.translate_y_abs, "rotate": ta.rotate, "brightness": ta.brightness,
+        "contrast": ta.contrast, "color": ta.color, "sharpness": ta.sharpness,
+        "posterize": lambda image, bits: ta.posterize(image, int(bits)), "solarize": ta.solarize,
+        "autocontrast": ta.auto_contrast, "equalize": ta.equalize, "invert": ta.invert,
+    }  # fmt: skip
+    kernel = kernels[op]
+    if op in WARPS:
+        amount = -round(value * side) if op.startswith("translate") else value
+        options = {"resample": Image.Resampling.NEAREST, "fillcolor": (0, 0, 0)}
+        return lambda image: kernel(image, amount, **options)
+    return bound(kernel, op, value)
+
+
+def bound(kernel: Call, op: str, value: float) -> Call:
+    """Return the kernel with its magnitude, if it has one."""
+    if not ops.TABLE[op].unit:
+        return kernel
+    return lambda image: kernel(image, value)
+
+
+# --- Albumentations -------------------------------------------------------------------------------
+
+_SMOOTH = np.array([[1, 1, 1], [1, 5, 1], [1, 1, 1]], np.float32) / 13
+_CENTRE = np.array([[0, 0, 0], [0, 1, 0], [0, 0, 0]], np.float32)
+
+
+def albumentations(op: str, value: float, side: int) -> Call:
+    """Return the function that the transform of Albumentations calls in the end."""
+    if op in WARPS:
+        # OpenCV counts pixel centres at 0 and wants the matrix from input to output.
+        half = np.array([[1, 0, 0.5], [0, 1, 0.5], [0, 0, 1]])
+        forward = np.linalg.inv(np.linalg.inv(half) @ matrix(op, value, side) @ half)
+        return partial(
+            ag.warp_affine_with_value_extension, matrix=forward[:2], dsize=(side, side),
+            flags=cv2.INTER_NEAREST, border_mode=cv2.BORDER_CONSTANT, border_value=0,
+        )  # fmt: skip
+    if op == "sharpness":
+        return partial(ap.convolve, kernel=value * _CENTRE + (1 - value) * _SMOOTH)
+    kernels = {
+        "brightness": ap.adjust_brightness_torchvision, "contrast": ap.adjust_contrast_torchvision,
+        "color": ap.adjust_saturation_torchvision, "equalize": ap.equalize, "invert": ap.invert,
+        "posterize": lambda image, bits: ap.posterize(image, int(bits)),
+        "solarize": lambda image, threshold: ap.solarize(image, threshold / 255),
+        "autocontrast": lambda image: ap.auto_contrast(image, 0, None, "pil"),
+    }  # fmt: skip
+    return bound(kernels[op], op, value)
+
+
+# --- Kornia: whole groups of pictures, float in between -------------------------------------------
+
+
+def kornia_group(op: str, values: list[float], side: int) -> Call:
+    """Return Kornia's function of float pictures [b, 3, side, side] in [0, 1]."""
+    if op in WARPS:
+        half = np.array([[1, 0, 0.5], [0, 1, 0.5], [0, 0, 1]])
+        forward = [
+            np.linalg.inv(np.linalg.inv(half) @ matrix(op, value, side) @ half)[:2]
+            for value in values
+        ]
+        maps = torch.from_numpy(np.array(forward, np.float32))
+        return lambda x: kornia.geometry.transform.warp_affine(
+            x, maps, (side, side), mode="nearest"
+        )
+    enhance = kornia.enhance
+    numbers = torch.tensor(values)
+    if op == "posterize":
+        bits = numbers.int()
+        return lambda x: enhance.posterize(x, bits)
+    if op == "solarize":
+        thresholds = numbers / 255
+        return lambda x: enhance.solarize(x, thresholds)
+    kernels = {
+        "brightness": enhance.adjust_brightness_accumulative,
+        "contrast": enhance.adjust_contrast_with_mean_subtraction,
+        "color": enhance.adjust_saturation_with_gray_subtraction,
+        "sharpness": enhance.sharpness, "autocontrast": enhance.normalize_min_max,
+        "equalize": enhance.equalize, "invert": enhance.invert,
+    }  # fmt: skip
+    kernel = kernels[op]
+    return (lambda x: kernel(x, numbers)) if ops.TABLE[op].unit else kernel
+
+
+def kornia_batch(images: Tensor, steps: Plan) -> Callable[[], Tensor]:
+    """Return the whole plan on a uint8 batch: slot by slot, one call for each operation."""
+    side = images.shape[-1]
+    slots = []
+    for slot in zip(*steps, strict=True):
+        groups: dict[str, list[int]] = {}
+        for row, (op, _) in enumerate(slot):
+            groups.setdefault(op, []).append(row)
+        slots.append([
+            (torch.tensor(rows), kornia_group(op, [slot[row][1] for row in rows], side))
+            for op, rows in groups.items()
+        ])  # fmt: skip
+
+    def run() -> Tensor:
+        x = images.float().div_(255)
+        for groups in slots:
+            if len(groups) == 1:
+                x = groups[0][1](x)
+                continue
+            out = torch.empty_like(x)
+            for rows, call in groups:
+                out[rows] = call(x[rows])
+            x = out
+        return x.mul_(255).add_(0.5).byte()
+
+    return run
+
+
+# --- contenders: a function without arguments for a part of the batch -----------------------------
+
+TABLES = {
+    "torchvision-pil": torchvision_pil,
+    "torchvision-pil-arrays": torchvision_pil,
+    "torchvision-tensor": torchvision_tensor,
+    "timm": timm,
+    "timm-arrays": timm,
+    "albumentations": albumentations,
+}
+PEERS = (*TABLES, "kornia")
+
+
+def contender(name: str, images: Tensor, steps: Plan) -> Callable[[], Any]:
+    """Return the plan of these pictures in one library; the pictures lie ready in its own form.
+
+    Args:
+        name: one of PEERS; with "-arrays" the way from uint8 to Pillow and back is counted.
+        images: uint8, [b, 3, side, side].
+        steps: the plan of these b pictures.
+    """
+    if name == "kornia":
+        return kornia_batch(images, steps)
+    side = images.shape[-1]
+    calls = [[TABLES[name](op, value, side) for op, value in row] for row in steps]
+    if name == "torchvision-tensor":
+        return partial(chains, list(images), calls)
+    arrays = [np.ascontiguousarray(image.permute(1, 2, 0).numpy()) for image in images]
+    if name == "albumentations":
+        return partial(chains, arrays, calls)
+    if name.endswith("-arrays"):
+        whole = [[Image.fromarray, *row, np.asarray] for row in calls]
+        return partial(chains, arrays, whole)
+    return partial(chains, [Image.fromarray(array) for array in arrays], calls)
+
+
+def chains(images: list[Any], calls: list[list[Call]]) -> list[Any]:
+    """Run each picture through its own calls."""
+    out = []
+    for image, row in zip(images, calls, strict=True):
+        for call in row:
+            image = call(image)
+        out.append(image)
+    return out
+
+
+def as_batch(out: Any) -> Tensor:
+    """Return a contender's result as uint8 [b, 3, H, W]; for the check, never timed."""
+    if isinstance(out, Tensor):
+        return out
+    if isinstance(out[0], Tensor):
+        return torch.stack(out)
+    return torch.from_numpy(np.stack([np.array(image) for image in out])).permute(0, 3, 1, 2)
+
+
+def part_of_case(case: tuple[str, int, int, str], part: int, parts: int) -> Callable[[], Any]:
+    """Return what one worker process does: its share of (contender, side, pictures, only)."""
+    name, side, n, only = case
+    cv2.setNumThreads(1)
+    mine = slice(n * part // parts, n * (part + 1) // parts)
+    return contender(name, pictures(side, n)[mine], plan(drawn_for(side, n, only))[mine])
