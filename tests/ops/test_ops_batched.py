@@ -250,6 +250,17 @@ def test_a_picture_does_not_depend_on_its_batch(channels):
         assert torch.equal(got[0], whole[row])
 
 
+def test_a_blur_is_cut_at_its_own_width():
+    sigmas = np.linspace(0, 2, 41, dtype=np.float32)
+    together = lower.blur_kernels(sigmas)
+    for sigma, kernel in zip(sigmas, together, strict=True):
+        own = lower.blur_kernels(sigma[None])[0]
+        border = (together.shape[1] - len(own)) // 2
+        assert np.array_equal(np.pad(own, border), kernel)
+        assert len(own) == 2 * max(np.ceil(3 * sigma), 1) + 1
+        assert abs(own.sum(dtype=np.float64) - 1) < 1e-6
+
+
 def test_the_order_of_the_pictures_does_not_matter():
     images = noise(120, 3, 16, 16)
     drawn = drawn_for(images, every_op())
