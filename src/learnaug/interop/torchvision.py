@@ -195,6 +195,6 @@ def _repeat(drawn: Drawn, count: int) -> Drawn:
     if count == 1:
         return drawn
     names = [field.name for field in fields(drawn) if field.name not in ("size", "partner")]
-    many = {name: np.repeat(getattr(drawn, name), count, axis=0) for name in names}
+    many: dict[str, Any] = {name: np.repeat(getattr(drawn, name), count, axis=0) for name in names}
     own = np.repeat(np.arange(count)[:, None], drawn.ops.shape[1], axis=1)
     return replace(drawn, partner=own, **many)
