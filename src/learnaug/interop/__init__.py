@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Any
 if TYPE_CHECKING:
     from learnaug.interop.batches import as_batch_transform as as_batch_transform
     from learnaug.interop.batches import as_collate as as_collate
+    from learnaug.interop.exports.generate import export as export
     from learnaug.interop.huggingface import as_hf_transform as as_hf_transform
     from learnaug.interop.lightning import as_callback as as_callback
     from learnaug.interop.torchvision import as_transform as as_transform
@@ -19,9 +20,17 @@ _HOMES = {
     "as_collate": "learnaug.interop.batches",
     "as_hf_transform": "learnaug.interop.huggingface",
     "as_transform": "learnaug.interop.torchvision",
+    "export": "learnaug.interop.exports.generate",
 }
 
-__all__ = ["as_batch_transform", "as_callback", "as_collate", "as_hf_transform", "as_transform"]
+__all__ = [
+    "as_batch_transform",
+    "as_callback",
+    "as_collate",
+    "as_hf_transform",
+    "as_transform",
+    "export",
+]
 
 
 def __getattr__(name: str) -> Any:
