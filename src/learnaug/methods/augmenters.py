@@ -16,6 +16,7 @@ from learnaug.training import Augmenter
 __all__ = ["Chain", "PolicyAugmenter", "load_folder"]
 
 FILE = "augmenter.json"
+MAX_DEPTH = 2  # chains within chains
 
 
 @dataclass(frozen=True, slots=True)
@@ -111,34 +112,40 @@ class Chain:
         return use.apply(self, images, labels, seed=seed, classes=classes)
 
 
-def load_folder(path: Path) -> Augmenter:
+def load_folder(path: Path, depth: int = 0) -> Augmenter:
     """Return the augmenter that `save` wrote into a folder, or that a policy file holds.
+
+    Args:
+        path: a folder with augmenter.json, a policy file, or the folder of a run that learned.
+        depth: chains that this one is a member of.
 
     Raises:
         ConfigError: the file is no augmenter of ours, or damaged.
     """
-    file = path / FILE if path.is_dir() else path
+    learned = rundir.augmenter_folder(path) / FILE
+    file = (learned if learned.is_file() else path / FILE) if path.is_dir() else path
     content = rundir.read_json(file)
     kind = content.get("format") if isinstance(content, dict) else None
-    if kind == "learnaug-chain":
-        return _load_chain(file, content)
+    if kind == "learnaug-chain" and depth < MAX_DEPTH:
+        return _load_chain(file, content, depth + 1)
     if kind == "learnaug-policy":
         return PolicyAugmenter(ops.Policy.from_json(content))
     raise ConfigError(
-        f'an augmenter file must say "format": "learnaug-policy" or "learnaug-chain", got {kind!r}',
+        'an augmenter file must say "format": "learnaug-policy" or "learnaug-chain", '
+        f"got {kind!r:.40}",
         [file.name],
         "give a folder that `learnaug train` or `learnaug compare` wrote, or a policy file",
     )
 
 
-def _load_chain(file: Path, content: dict[str, Any]) -> Augmenter:
+def _load_chain(file: Path, content: dict[str, Any], depth: int) -> Augmenter:
     names = content.get("members")
     version = content.get("version")
     fits = isinstance(names, list) and 0 < len(names) <= 16 and version == 1
     if not fits or names != [f"{i}" for i in range(len(names or []))]:
         raise ConfigError(
-            f"a chain must list its members as 0, 1, … in version 1, got version {version!r} "
-            f"and members {names!r}",
+            f"a chain must list its members as 0, 1, … in version 1, got version {version!r:.40} "
+            f"and members {names!r:.80}",
             [file.name],
         )
-    return Chain(tuple(load_folder(file.parent / name) for name in names or []))
+    return Chain(tuple(load_folder(file.parent / name, depth) for name in names or []))

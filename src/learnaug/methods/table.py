@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
+from contextlib import suppress
 from dataclasses import dataclass
 from importlib import resources
 from pathlib import Path
@@ -155,8 +156,9 @@ def load_augmenter(source: str | Path) -> Augmenter:
         'trivialaugment'
     """
     path = Path(source)
-    if path.exists():
-        return load_folder(path)
+    with suppress(OSError):  # a name too long to be one
+        if path.exists():
+            return load_folder(path)
     if isinstance(source, Path) or "/" in str(source) or str(source).endswith(".json"):
         raise UsageError(f"augmenter {str(source)!r} does not exist", code=66)
     return augmenter(str(source))

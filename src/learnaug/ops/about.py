@@ -94,7 +94,7 @@ def shown(value: object) -> str:
 
 def hint(name: object, known: Sequence[str]) -> str:
     """Return `nearest` of the first characters: a name of megabytes would take minutes."""
-    return nearest(str(name)[:40] if isinstance(name, str) else shown(name), known)
+    return nearest(name[:40].lower() if isinstance(name, str) else shown(name), known)
 
 
 def tidy(given: Mapping[str, Any]) -> dict[str, Any]:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import math
 import re
+from collections import Counter
 from pathlib import Path
 from typing import Any, NoReturn
 
@@ -17,6 +18,8 @@ LIMIT = 10_000_000  # bytes
 DEPTH = 16  # nested lists and objects
 CONTAINERS = 1_000_000  # lists and objects in one file
 STRING = re.compile(rb'"[^"\\]*+(?:\\.[^"\\]*+)*+"', re.DOTALL)
+LONG = re.compile(rb"[0-9]{19}")  # only such a number can be too large,
+POWER = re.compile(rb"[0-9][eE]")  # or one with an exponent
 SURROGATE = re.compile(rb"\\u[dD][89a-fA-F]")
 FOREIGN = {  # first bytes -> what the file is
     b"\x80": "a Python pickle, which is never opened",
@@ -85,8 +88,8 @@ def parse_json(data: bytes, name: str) -> Any:
         value = json.loads(
             data.decode("utf-8-sig"),
             parse_constant=_no_constant,
-            parse_int=_integer,
-            parse_float=_number,
+            parse_int=_integer if LONG.search(data) else None,
+            parse_float=_number if LONG.search(data) or POWER.search(data) else None,
             object_pairs_hook=_object,
         )
         if SURROGATE.search(data):
@@ -145,8 +148,7 @@ def _number(text: str) -> float:
 def _object(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
     found = dict(pairs)
     if len(found) < len(pairs):
-        keys = [key for key, _ in pairs]
-        twice = next(key for key in keys if keys.count(key) > 1)
+        twice = Counter(key for key, _ in pairs).most_common(1)[0][0]
         raise ValueError(f"the key {twice[:80]!r} appears twice")
     return found
 
