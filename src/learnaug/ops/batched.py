@@ -85,14 +85,13 @@ def _slot(
     groups = runs(kinds[order])
     if len(groups) == 1 and (order[:-1] < order[1:]).all():  # nothing to sort, nothing to join
         return change[groups[0][0]](before, before, drawn.take(order, slot))
-    at = upload(order, before.device)
-    own = before.index_select(0, at)
-    out = torch.empty_like(before)
-    for kind, span in groups:
-        some = own[span]
-        changed = change[kind](some, before, drawn.take(order[span], slot)) if kind else some
-        out.index_copy_(0, at[span], changed)
-    return out
+    there, back = upload(np.stack((order, np.argsort(order))), before.device).unbind()
+    own = before.index_select(0, there)
+    parts = [
+        change[kind](own[span], before, drawn.take(order[span], slot)) if kind else own[span]
+        for kind, span in groups
+    ]
+    return torch.cat(parts).index_select(0, back)
 
 
 def _warp(backend: Backend, own: Tensor, before: Tensor, part: Drawn) -> Tensor:
