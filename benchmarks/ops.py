@@ -1,43 +1,209 @@
-"""Our operations against torchvision, timm, Albumentations and Kornia."""
+"""Our operations against torchvision, timm, Albumentations and Kornia, in one run.
+
+    .venv/bin/python benchmarks/ops.py [--quick] [--only bar,share] [--backend torch] [--docs]
+
+Contenders take turns round by round; a figure "x" is the median over rounds of the ratio within a
+round. Sections, each a list of rows in benchmarks/results/ops.json with an origin of its own, so
+that a run may be stopped and taken up again with --only:
+
+bar     two operations a picture with the same magnitudes, uint8 in and out, both cores
+per-op  one operation, one thread
+policy  whole policies as each library draws them itself, batch 1 to 1024, 1 and 2 threads
+limit   one read and one write of every byte: a copy of a large array
+share   part of a training step of ResNet-18 at 32 px
+memory  peak beside input and output
+start   the first call with an empty compile cache, and the next process
+
+With both cores, libraries that take one picture a call run in two processes of one thread, whose
+pictures lie ready in the library's own form; nothing that crosses a process is timed but "go".
+--quick takes less than a minute and writes nothing without --out; --docs rewrites docs/speed.md.
+"""
 
 from __future__ import annotations
 
 import argparse
-from functools import partial
+import json
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
+import cv2
+import op_cases
+import ops_costs
+import peer_policies
 import peers
 import torch
 import turns
 
 from learnaug import ops, rundir
-from learnaug.ops import primitives
+from learnaug.ops import primitives, spaces
 from learnaug.seeds import Seeds
 from learnaug.training import threads
 
-RESULT = Path("benchmarks/results/ops.json")
+RESULT = Path(__file__).parent / "results" / "ops.json"
 CASES = ((32, 256), (64, 256), (224, 64), (512, 16))  # side, pictures
+SINGLE = ((32, 64), (64, 64), (224, 16), (512, 4))  # for one operation on one thread
+BATCHES = {32: (1, 16, 128, 1024), 224: (1, 16, 128)}
+OWN = {
+    "trivialaugment": spaces.trivialaugment, "randaugment": spaces.randaugment,
+    "flip-crop": spaces.flip_crop, "autoaugment": spaces.autoaugment,
+}  # fmt: skip
+Row = dict[str, Any]
 
 
-def bar(options: argparse.Namespace) -> list[dict[str, Any]]:
-    pair = turns.Pair(peers.part_of_case)
+def work(case: tuple[Any, ...], part: int, parts: int) -> Callable[[], Any]:
+    """Return what one process does of a case: its share of the pictures in one library."""
+    cv2.setNumThreads(1)  # two processes share two cores
+    kind, library, which, side, n = case
+    mine = slice(n * part // parts, n * (part + 1) // parts)
+    images = op_cases.pictures(side, n)[mine]
+    if len(images) == 0:
+        return lambda: None
+    if kind == "policy":
+        return peer_policies.contender(library, which, images)
+    return peers.contender(library, images, op_cases.plan(op_cases.drawn_for(side, n, which))[mine])
+
+
+def ours(images: torch.Tensor, policy: ops.Policy, torch_too: bool) -> dict[str, Any]:
+    """Return our contenders: draw and apply, apply alone, and the PyTorch back end if wanted."""
+    n, size = len(images), tuple(images.shape[-2:])
+    drawn = ops.draw(policy, n, Seeds(0).numpy(), size)
+
+    def whole() -> None:
+        ops.apply(images, ops.draw(policy, n, Seeds(0).numpy(), size))
+
+    calls = {"ours": whole, "ours-apply": lambda: ops.apply(images, drawn)}
+    if torch_too:
+        calls["ours-torch"] = lambda: ops.apply(images, drawn, primitives)
+    return {name: turns.repeated(call) for name, call in calls.items()}
+
+
+def row(n: int, seconds: dict[str, list[float]], **case: Any) -> Row:
+    """Return the row of a case and print its gist."""
+    rates = {name: turns.rate(n, values) for name, values in seconds.items()}
+    faster = {
+        name: turns.ratio(seconds["ours"], values)
+        for name, values in seconds.items() if not name.startswith("ours")
+    }  # fmt: skip
+    best = min(faster, key=lambda name: faster[name]["median"])
+    print(*case.values(), f"ours {rates['ours']:.0f}/s,", end=" ")
+    print(f"{faster[best]['median']:.2f} x {best} ({rates[best]:.0f}/s)", flush=True)
+    return {**case, "images": n, "best_peer": best, "images_per_second": rates, "faster": faster}
+
+
+def bar(options: argparse.Namespace) -> list[Row]:
+    """Measure two operations a picture on both cores."""
     rows = []
-    for side, n in CASES[:3] if options.quick else CASES[:3]:
-        contenders = {name: pair.contender((name, side, n, "")) for name in peers.PEERS}
-        images, steps = peers.pictures(side, n), peers.plan(peers.drawn_for(side, n))
+    pair = turns.Pair(work)
+    for side, n in CASES[::2] if options.quick else CASES:
+        images = op_cases.pictures(side, n)
+        contenders = ours(images, op_cases.policy(side), options.backend == "torch")
+        for name in peers.PEERS:
+            contenders[name] = pair.contender(("plan", name, "", side, n))
+        steps = op_cases.plan(op_cases.drawn_for(side, n))
         contenders["kornia-threads"] = turns.repeated(peers.contender("kornia", images, steps))
         with threads(2):
-            seconds = turns.take_turns(contenders, 2 if options.quick else 7)
-        rates = {name: turns.rate(n, s) for name, s in seconds.items()}
-        rows.append({"side": side, "n": n, "rates": rates})
-        print(side, rates, flush=True)
+            seconds = turns.take_turns(contenders, 3 if options.quick else 9, options.turn)
+        rows.append(row(n, seconds, side=side))
         pair.ask("forget")
     pair.close()
     return rows
 
 
+def per_op(options: argparse.Namespace) -> list[Row]:
+    """Measure each operation by itself on one thread."""
+    rows = []
+    for side, n in SINGLE[::2] if options.quick else SINGLE:
+        for op in op_cases.OPERATIONS[:: 4 if options.quick else 1]:
+            images = op_cases.pictures(side, n)
+            contenders = ours(images, op_cases.policy(side, op), options.backend == "torch")
+            for name in peers.PEERS:
+                if not name.endswith("-arrays"):
+                    call = work(("plan", name, op, side, n), 0, 1)
+                    contenders[name] = turns.repeated(call)
+            with threads(1):
+                seconds = turns.take_turns(contenders, 2 if options.quick else 5, options.turn)
+            rows.append(row(n, seconds, op=op, side=side))
+    return rows
+
+
+def whole_policies(options: argparse.Namespace) -> list[Row]:
+    """Measure whole policies for each batch size and number of threads."""
+    rows = []
+    pair = turns.Pair(work)
+    for side, batches in list(BATCHES.items())[: 1 if options.quick else None]:
+        for n in batches[2:3] if options.quick else batches:
+            for policy in list(OWN)[:: 2 if options.quick else 1]:
+                for number in (2,) if options.quick else (1, 2):
+                    contenders = ours(
+                        op_cases.pictures(side, n), OWN[policy](), options.backend == "torch"
+                    )
+                    for name in filter(lambda x, p=policy: peer_policies.has(x, p),
+                                       peer_policies.LIBRARIES):  # fmt: skip
+                        case = ("policy", name, policy, side, n)
+                        contenders[name] = (
+                            turns.repeated(work(case, 0, 1)) if number == 1 else
+                            pair.contender(case)
+                        )  # fmt: skip
+                    with threads(number):
+                        rounds = 2 if options.quick else 3
+                        seconds = turns.take_turns(contenders, rounds, options.turn)
+                    rows.append(row(n, seconds, policy=policy, side=side, threads=number))
+                    pair.ask("forget")
+    pair.close()
+    return rows
+
+
+SECTIONS: dict[str, Callable[[argparse.Namespace], list[Row]]] = {
+    "bar": bar,
+    "limit": ops_costs.limit,
+    "share": ops_costs.share,
+    "memory": ops_costs.memory,
+    "start": ops_costs.start,
+    "per-op": per_op,
+    "policy": whole_policies,
+}
+
+
+def arguments() -> argparse.Namespace:
+    """Read the command line."""
+    parser = argparse.ArgumentParser(
+        description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
+    )
+    parser.add_argument("--only", default=",".join(SECTIONS), help="sections, comma between")
+    parser.add_argument("--quick", action="store_true", help="a look, less than a minute")
+    parser.add_argument("--backend", choices=("own", "torch"), default="own",
+                        help="torch: show the PyTorch back end beside ours")  # fmt: skip
+    parser.add_argument("--out", type=Path, help=f"result file; {RESULT.name} unless --quick")
+    parser.add_argument("--docs", action="store_true", help="only rewrite docs/speed.md")
+    options = parser.parse_args()
+    options.only = options.only.split(",")
+    if unknown := set(options.only) - set(SECTIONS):
+        parser.error(f"no section {sorted(unknown)}: there are {', '.join(SECTIONS)}")
+    options.turn = 0.01 if options.quick else 0.03
+    return options
+
+
+def main() -> None:
+    """Measure the chosen sections, writing after each."""
+    options = arguments()
+    if options.docs:
+        import ops_docs
+
+        return ops_docs.write(RESULT)
+    out = options.out or (None if options.quick else RESULT)
+    result = json.loads(out.read_text()) if out and out.is_file() else {}
+    for name in options.only:
+        watch = rundir.stopwatch()
+        rows = SECTIONS[name](options)
+        print(f"{name}: {watch():.0f} s", *(rows if name in vars(ops_costs) else ()), sep="\n  ")
+        origin = rundir.origin(["benchmarks/ops.py", "--only", name])
+        origin["versions"] |= peers.versions()
+        result[name] = {"origin": origin, "seconds": round(watch(), 1), "rows": rows}
+        if out:
+            rundir.write_json(out, result)
+    return None
+
+
 if __name__ == "__main__":
-    parser = argparse.ArgumentParser()
-    parser.add_argument("--quick", action="store_true")
-    bar(parser.parse_args())
+    main()
