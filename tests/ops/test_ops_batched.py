@@ -7,6 +7,7 @@ import inspect
 import runpy
 import sys
 from dataclasses import replace
+from pathlib import Path
 from types import ModuleType
 from typing import Any
 
@@ -34,6 +35,7 @@ from learnaug.ops import (
 from learnaug.ops.table import INTERPOLATIONS
 
 META = torch.device("meta")
+BENCHMARK = Path(__file__).resolve().parents[2] / "benchmarks" / "ops_cuda.py"
 WAITS = {
     "_local_scalar_dense", "nonzero", "nonzero_static", "bincount", "histc", "masked_select",
     "unique_dim", "_unique", "_unique2", "unique_consecutive", "repeat_interleave", "equal",
@@ -304,6 +306,6 @@ def test_the_gpu_benchmark_says_that_there_is_no_gpu(monkeypatch, capsys):
     monkeypatch.setattr(torch.cuda, "is_available", lambda: False)
     monkeypatch.setattr("sys.argv", ["ops_cuda.py"])
     with pytest.raises(SystemExit) as done:
-        runpy.run_path("benchmarks/ops_cuda.py", run_name="__main__")
+        runpy.run_path(str(BENCHMARK), run_name="__main__")
     assert done.value.code in (0, None)
     assert "no CUDA device" in capsys.readouterr().out
