@@ -5,6 +5,8 @@ from __future__ import annotations
 import json
 from pathlib import Path
 
+import ops_docs
+
 from learnaug.stats import paired
 
 RESULTS = Path(__file__).parent / "results"
@@ -91,6 +93,9 @@ def main() -> None:
     for name, table in (("recipe", recipe), ("flips", flips)):
         if (path := RESULTS / f"{name}.json").is_file():
             print(table(path), end="\n\n")
+    if (path := RESULTS / "ops.json").is_file():
+        for block in ops_docs.blocks(json.loads(path.read_text())).values():
+            print(block, end="\n\n")
 
 
 if __name__ == "__main__":
