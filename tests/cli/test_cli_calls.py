@@ -321,7 +321,10 @@ def test_apply_writes_pictures(tmp_path, capsys):
     assert run(line) == 0
     told = json.loads(capsys.readouterr().out)
     assert told["pictures"] == len(list((tmp_path / "o").rglob("*.png"))) > 300
-    assert run(line) == 73  # not empty
+    assert run(line) == 0  # goes on, and finds all done
+    assert json.loads(capsys.readouterr().out)["kept"] == told["pictures"]
+    assert run([*line, "--copies", "2"]) == 73
+    assert "copies: 1 in the folder, 2 now" in capsys.readouterr().err
 
 
 def test_report_and_resume_of_no_run_folder(tmp_path, capsys):

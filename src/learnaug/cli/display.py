@@ -27,7 +27,8 @@ def display() -> Iterator[Callable[[Event], None]]:
     """Yield the `say` that a study tells its events to; threads may call it.
 
     Events: start (total_runs, done_runs, text), run-start, run-step, run-end, run-failed,
-    run-stopped (method, seed, stage, share, score, eta_seconds, error), note (text).
+    run-stopped (method, seed, stage, share, score, eta_seconds, error), note (text), step
+    (done_runs, total_runs, unit, eta_seconds, text: a line where there is no terminal).
     Others are left to the final table.
     """
     console = Console(stderr=True, highlight=False)
@@ -65,11 +66,13 @@ class _State:
 
     total: int = 0
     done: int = 0
+    unit: str = "runs"
     shares: dict[Key, float] = field(default_factory=dict)
     left: float | None = None  # seconds
 
     def hear(self, event: Event) -> None:
         self.total = event.get("total_runs", self.total)
+        self.unit = event.get("unit", self.unit)
         self.left = event.get("eta_seconds", self.left)
         self.done = event.get("done_runs", self.done)
         kind = event["event"]
@@ -92,9 +95,11 @@ class _Plain:
         told = _ended(event) if event["event"].startswith("run-") else event.get("text")
         if not told or event["event"] == "verdict":
             return
+        left = f", {self.state.told()}" if self.state.left else ""
         if event["event"].startswith("run-"):
-            left = f", {self.state.told()}" if self.state.left else ""
             told = f"[{self.state.done}/{self.state.total}] {told}{left}"
+        elif event["event"] == "step":
+            told += left
         sys.stderr.write(printable(told) + "\n")
         sys.stderr.flush()
 
@@ -133,7 +138,9 @@ class _Live:
             self.overall,
             total=state.total or None,
             completed=state.done + sum(state.shares.values()),
-            description=f"{state.done} of {state.total} runs" if state.total else "starting",
+            description=f"{state.done:,} of {state.total:,} {state.unit}"
+            if state.total
+            else "starting",
             told=state.told(),
         )
 

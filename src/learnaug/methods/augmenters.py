@@ -13,7 +13,7 @@ from learnaug.methods import use
 from learnaug.seeds import Seeds
 from learnaug.training import Augmenter
 
-__all__ = ["Chain", "PolicyAugmenter", "load_folder"]
+__all__ = ["Chain", "PolicyAugmenter", "load_folder", "traced"]
 
 FILE = "augmenter.json"
 MAX_DEPTH = 2  # chains within chains
@@ -47,15 +47,18 @@ class PolicyAugmenter:
 
     def __call__(self, batch: Batch, source: ImageSet | None, seeds: Seeds) -> Batch:
         """Return the batch with every picture augmented and targets mixed where the policy does."""
+        return self.traced(batch, seeds)[0]
+
+    def traced(self, batch: Batch, seeds: Seeds) -> tuple[Batch, ops.Drawn]:
+        """Return what a call returns, and what was drawn for it."""
         height, width = batch.images.shape[2:]
         labels = batch.targets.argmax(1).cpu().numpy() if batch.targets.ndim == 2 else None
         drawn = ops.draw(
             self.policy, len(batch.images), seeds.numpy(), size=(height, width), labels=labels
         )
         images = ops.apply(batch.images, drawn)
-        if batch.targets.ndim == 2:
-            return replace(batch, images=images, targets=ops.mix_targets(batch.targets, drawn))
-        return replace(batch, images=images, targets=ops.apply_masks(batch.targets, drawn))
+        change = ops.mix_targets if batch.targets.ndim == 2 else ops.apply_masks
+        return replace(batch, images=images, targets=change(batch.targets, drawn)), drawn
 
     def describe(self) -> dict[str, Any]:
         """Return the kind, the name and one line of words per stage and operation."""
@@ -89,9 +92,7 @@ class Chain:
 
     def __call__(self, batch: Batch, source: ImageSet | None, seeds: Seeds) -> Batch:
         """Return the batch after every member."""
-        for index, member in enumerate(self.members):
-            batch = member(batch, source, seeds.child("chain", index))
-        return batch
+        return traced(self, batch, source, seeds)[0]
 
     def describe(self) -> dict[str, Any]:
         """Return the descriptions of the members, in order."""
@@ -110,6 +111,25 @@ class Chain:
     ) -> Any:
         """Augment loose images and labels; see `learnaug.methods.use.apply`."""
         return use.apply(self, images, labels, seed=seed, classes=classes)
+
+
+def traced(
+    augmenter: Augmenter, batch: Batch, source: ImageSet | None, seeds: Seeds
+) -> tuple[Batch, tuple[ops.Drawn, ...]]:
+    """Return what the augmenter returns, and each policy's draws in the order in which they act.
+
+    What is no policy and no chain has no draws to tell.
+    """
+    if isinstance(augmenter, PolicyAugmenter):
+        after, drawn = augmenter.traced(batch, seeds)
+        return after, (drawn,)
+    if not isinstance(augmenter, Chain):
+        return augmenter(batch, source, seeds), ()
+    told: tuple[ops.Drawn, ...] = ()
+    for index, member in enumerate(augmenter.members):
+        batch, more = traced(member, batch, source, seeds.child("chain", index))
+        told += more
+    return batch, told
 
 
 def load_folder(path: Path, depth: int = 0) -> Augmenter:

@@ -13,7 +13,7 @@ from learnaug.errors import RunError, UsageError
 from learnaug.ops import TABLE
 from learnaug.training import Recipe
 
-__all__ = ["Job", "Plan", "require_same", "require_versions", "versions"]
+__all__ = ["Job", "Plan", "differences", "require_same", "require_versions", "versions"]
 
 QUESTION = "Which augmentation should I use on this data, and how sure are we?"
 FRACTIONS = (0.70, 0.15, 0.15)
@@ -210,7 +210,7 @@ def require_same(old: Plan, new: Plan) -> None:
     before, after = asdict(old), asdict(new)
     skip = {*FREE, "notes"}
     changed = [line for key in before if key not in skip
-               for line in _differences(key, before[key], after[key])]  # fmt: skip
+               for line in differences(key, before[key], after[key])]  # fmt: skip
     if changed:
         raise UsageError(
             "this run folder belongs to another comparison",
@@ -219,14 +219,14 @@ def require_same(old: Plan, new: Plan) -> None:
         )
 
 
-def _differences(key: str, before: Any, after: Any) -> list[str]:
+def differences(key: str, before: Any, after: Any) -> list[str]:
     """Return one line a difference, inside of dictionaries too."""
     if isinstance(before, dict) and isinstance(after, dict):
         names = {**before, **after}
         return [
             line
             for name in names
-            for line in _differences(f"{key}.{name}", before.get(name), after.get(name))
+            for line in differences(f"{key}.{name}", before.get(name), after.get(name))
         ]
     if isinstance(before, tuple) and isinstance(after, tuple):
         gone = [f"without {value}" for value in before if value not in after]
