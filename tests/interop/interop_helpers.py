@@ -1,4 +1,4 @@
-"""What the tests of the adapters share: samples, policies, and functions that workers can be sent."""
+"""What the tests of the adapters share: samples, policies, and what workers can be sent."""
 
 from __future__ import annotations
 
