@@ -22,7 +22,7 @@ from scipy.stats import chisquare, kstest
 
 from learnaug.errors import UsageError
 from learnaug.interop import export
-from learnaug.interop.exports.levels import STOCK, markdown
+from learnaug.interop.exports.levels import NEAR, STOCK, markdown
 from learnaug.ops import Element, Policy, Stage, apply, draw, spaces
 from learnaug.ops.table import TABLE
 from learnaug.seeds import Seeds
@@ -175,6 +175,13 @@ def test_seeds_repeat(target, tmp_path):
                 found.append(run(module, images))
     assert torch.equal(found[0], found[1])
     assert not torch.equal(found[0], found[2])
+
+
+def test_pictures_of_another_kind_are_refused(target, tmp_path):
+    module = exported(one("invert"), target, tmp_path)
+    wrong = torch.zeros((1, 3, 8, 8), dtype=torch.uint8 if target == "kornia" else torch.float32)
+    with pytest.raises(ValueError, match=r"(is|are) needed"):
+        run(module, wrong) if target != "kornia" else module.LearnedPolicy()(wrong)
 
 
 # --- the known traps ------------------------------------------------------------------------------
@@ -359,17 +366,22 @@ def test_json_names_what_it_cannot_do():
     policy = one("rotate", 5.0).then(one("color", 0.5)).then(PER_CLASS)
     with pytest.raises(UsageError, match=r"(?s)rotate: .*color: .*weights per class.*Python file"):
         export(policy, "albumentations-json")
+    with pytest.raises(UsageError, match="rotate") as caught:
+        export(policy, "albumentations-json", approximate=True)
+    assert "color" not in str(caught.value)
 
 
 JSON_CASES = [
     (op, *magnitude)
-    for op, far in STOCK.items()
+    for op in (*STOCK, *NEAR)
     for magnitude in {
         "posterize": [(1.0,), (3.0,), (8.0,)],
         "solarize": [(0.0,), (85.3,), (255.0,)],
         "gamma": [(0.3,), (1.7,)],
         "brightness": [(0.0,), (0.37,), (1.9,)],
         "contrast": [(0.0,), (0.37,), (1.9,)],
+        "color": [(0.0,), (0.3,), (1.9,)],
+        "hue": [(-180.0,), (-30.0,), (77.0,)],
     }.get(op, [()])
 ]
 
@@ -377,12 +389,43 @@ JSON_CASES = [
 @pytest.mark.parametrize("case", JSON_CASES)
 def test_stock_transforms_equal_ours(case):
     A = pytest.importorskip("albumentations")
-    augment = A.from_dict(json.loads(export(one(*case), "albumentations-json")))
+    text = export(one(*case), "albumentations-json", approximate=True)
+    augment = A.from_dict(json.loads(text))
     images = pictures(12, 17, 3)
     found = [augment(image=image.permute(1, 2, 0).numpy())["image"] for image in images]
     ours = apply(images, draw(one(*case), len(images), Seeds(0).numpy(), (12, 17)))
     far = torch.from_numpy(np.stack(found)).permute(0, 3, 1, 2).int() - ours.int()
-    assert far.abs().max() <= STOCK[case[0]]
+    assert far.abs().max() <= {**STOCK, **NEAR}[case[0]]
+
+
+SWEEP = {
+    "color": np.linspace(0, 2, 21),
+    "hue": np.linspace(-180, 180, 37),
+    "contrast": np.linspace(0, 2, 21),
+    "brightness": np.linspace(0, 2, 41),
+    "gamma": np.linspace(0.2, 5, 25),
+    "solarize": np.linspace(0, 255, 41),
+    "posterize": np.arange(1.0, 9.0),
+}
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("op", [*STOCK, *NEAR])
+def test_the_distances_of_stock_transforms_are_what_is_measured(op):
+    A = pytest.importorskip("albumentations")
+    worst = 0
+    for value in SWEEP.get(op, [None]):
+        policy = one(op, *(() if value is None else (float(value),)))
+        augment = A.from_dict(json.loads(export(policy, "albumentations-json", approximate=True)))
+        for size in ((8, 8), (32, 32), (33, 17), (9, 24), (64, 64)):
+            images = pictures(*size, 3, 10)
+            poor = [images // part + 60 for part in (2, 5, 30)]
+            images = torch.cat([images, *poor])
+            found = [augment(image=image.permute(1, 2, 0).numpy())["image"] for image in images]
+            ours = apply(images, draw(policy, len(images), Seeds(0).numpy(), size))
+            far = torch.from_numpy(np.stack(found)).permute(0, 3, 1, 2).int() - ours.int()
+            worst = max(worst, int(far.abs().max()))
+    assert worst == {**STOCK, **NEAR}[op]
 
 
 def test_stock_transforms_draw_as_the_policy_says():

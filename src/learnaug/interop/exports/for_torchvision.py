@@ -38,6 +38,10 @@ class LearnedPolicy:
 
     def __call__(self, image: Any, *others: Any) -> Any:
         """Return the picture, or the tuple of the picture and the others."""
+        if isinstance(image, torch.Tensor) and image.dtype != torch.uint8:
+            raise ValueError(
+                f"a uint8 tensor is needed, but got {image.dtype}: augment before scaling"
+            )
         label = next((other for other in others if isinstance(other, int)), None)
         steps = draw(STAGES, uniforms().__next__, label)
         picture = functional.to_pil_image(image) if isinstance(image, torch.Tensor) else image

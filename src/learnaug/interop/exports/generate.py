@@ -12,6 +12,7 @@ from learnaug.interop.exports.source import assemble
 from learnaug.interop.exports.stock import export_json
 from learnaug.interop.policies import as_policy
 from learnaug.ops import Policy
+from learnaug.ops.describe import describe_element
 from learnaug.ops.policy import Element
 from learnaug.ops.table import NAMES, TABLE
 from learnaug.training import Augmenter
@@ -52,8 +53,8 @@ def export(policy: Policy | Augmenter | str | Path, to: str, *, approximate: boo
         policy: a policy, an augmenter that is one, a method's name, or a policy file.
         to: "torchvision", "albumentations" or "kornia" for Python; "albumentations-json" for what
             `albumentations.from_dict` reads.
-        approximate: leave out what has no exact form (mixup and cutmix for single pictures), with
-            a note that names the nearest of the other library.
+        approximate: leave out mixup and cutmix where single pictures are augmented, with a note
+            that names the library's own; in JSON, take the library's nearest transforms.
 
     Returns:
         Python source, or JSON.
@@ -68,7 +69,7 @@ def export(policy: Policy | Augmenter | str | Path, to: str, *, approximate: boo
     """
     policy = as_policy(policy).folded()
     if to == _JSON:
-        return export_json(policy)
+        return export_json(policy, approximate=approximate)
     if to not in TARGETS:
         raise UsageError(f"unknown target {to!r}: {nearest(to, (*TARGETS, _JSON))}")
     left_out = [op for op in _used(policy) if op in REFUSED[to]]
@@ -99,8 +100,10 @@ def _header(policy: Policy, to: str, kept: list[str], left_out: list[str]) -> st
     far = {op: _farthest(policy, op, to) for op in kept}
     for levels, words in ((0, "Equal"), (1, "At most 1 grey level of 255 away")):
         lines += _listed(words, [op for op in kept if far[op] == levels])
-    for op in left_out:
-        lines += textwrap.wrap(f"LEFT OUT, {op}: {REFUSED[to][op]}.", _WIDTH - 2)
+    for element in policy.elements():
+        if element.op in left_out:
+            why = f"LEFT OUT, {describe_element(element)}: {REFUSED[to][element.op]}."
+            lines += textwrap.wrap(why, _WIDTH - 2)
     units = [f"{op} {TABLE[op].unit}" for op in kept if TABLE[op].unit]
     lines += ["", *_listed("Units", units)] if units else []
     return "".join(f"# {line}".rstrip() + "\n" for line in lines) + "\n"

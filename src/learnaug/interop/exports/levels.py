@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from learnaug.ops.table import INTERPOLATIONS, NAMES, TABLE
 
-__all__ = ["CLOSE", "REFUSED", "SMOOTH", "STOCK", "TARGETS", "distance", "markdown"]
+__all__ = ["CLOSE", "NEAR", "REFUSED", "SMOOTH", "STOCK", "TARGETS", "distance", "markdown"]
 
 TARGETS = ("torchvision", "albumentations", "kornia")
 
@@ -34,9 +34,15 @@ STOCK = {
     "gamma": 1,
     "to_gray": 1,
 }
+# Those that come near, and how many grey levels away a pixel was at most; every other one is
+# unlike ours by its meaning (equal names, other borders, centres or units).
+NEAR = {"color": 2, "hue": 13, "autocontrast": 21}
 
 _ONE = "a transform of single pictures has no partner to mix in; export to kornia, or use "
-_MIX = {"mixup": _ONE + "v2.MixUp on batches", "cutmix": _ONE + "v2.CutMix on batches"}
+_MIX = {
+    "mixup": _ONE + "v2.MixUp on batches, which draws one share for all pictures",
+    "cutmix": _ONE + "v2.CutMix on batches, which draws one box for all pictures",
+}
 REFUSED: dict[str, dict[str, str]] = {"torchvision": _MIX, "albumentations": _MIX, "kornia": {}}
 
 
@@ -68,7 +74,8 @@ def markdown() -> str:
     lines = ["| operation | " + " | ".join(targets) + " |", "|---" * (len(targets) + 1) + "|"]
     for name in NAMES:
         cells = [_cell(name, target) for target in TARGETS]
-        lines.append(f"| {name} | " + " | ".join([*cells, _WORDS[STOCK.get(name)]]) + " |")
+        near = f"refused; nearest: within {NEAR[name]}/255" if name in NEAR else ""
+        lines.append(f"| {name} | " + " | ".join([*cells, near or _WORDS[STOCK.get(name)]]) + " |")
     return "\n".join(lines) + "\n"
 
 

@@ -7,7 +7,7 @@ from collections.abc import Callable, Iterator
 from typing import Any
 
 from learnaug.errors import UsageError
-from learnaug.interop.exports.levels import STOCK
+from learnaug.interop.exports.levels import NEAR, STOCK
 from learnaug.ops import Policy, Stage
 from learnaug.ops.policy import Element
 from learnaug.ops.table import NAMES, TABLE
@@ -19,14 +19,14 @@ MAX_NODES = 20_000  # a stage that depends on the one before stands once in each
 _JITTER = {"brightness": [1, 1], "contrast": [1, 1], "saturation": [1, 1], "hue": [0, 0]}
 
 
-def export_json(policy: Policy) -> str:
+def export_json(policy: Policy, *, approximate: bool = False) -> str:
     """Return what `albumentations.from_dict(json.loads(text))` reads, in the form of 2.0.8.
 
     Raises:
         UsageError: operations that Albumentations does differently, each with the reason; weights
             per class; or a file too long to be of use.
     """
-    faults = list(_faults(policy))
+    faults = list(_faults(policy, approximate))
     if faults:
         raise UsageError(
             "the policy is more than Albumentations' own transforms can do exactly",
@@ -34,15 +34,27 @@ def export_json(policy: Policy) -> str:
             'export to "albumentations": a Python file, exact for every operation of one picture',
         )
     nodes = [node for run in _runs(policy.stages) for node in _chain(run, 0)]
-    whole = {"__version__": "2.0.8", "transform": _group("Compose", nodes)}
+    note = f"The augmentation policy {policy.name!a}, written by learnaug for albumentations.load."
+    near = [f"{op}: up to {NEAR[op]} grey levels of 255 from learnaug's" for op in _near(policy)]
+    whole = {
+        "__version__": "2.0.8",
+        "note": [note, *near],
+        "transform": _group("Compose", nodes),
+    }
     return json.dumps(whole, indent=1) + "\n"
 
 
-def _faults(policy: Policy) -> Iterator[str]:
+def _near(policy: Policy) -> list[str]:
+    return [op for op in NEAR if any(e.op == op and e.p > 0 for e in policy.elements())]
+
+
+def _faults(policy: Policy, approximate: bool) -> Iterator[str]:
     elements = [e for e in policy.elements() if e.p > 0 and e.op != "identity"]
     for name in [name for name in NAMES if any(e.op == name for e in elements)]:
-        if name not in STOCK:
-            yield f"{name}: no transform of Albumentations 2.0.8 equals ours within 1/255"
+        if name in NEAR and not approximate:
+            yield f"{name}: the nearest is up to {NEAR[name]} grey levels away (--approximate)"
+        if name not in STOCK and name not in NEAR:
+            yield f"{name}: no transform of Albumentations 2.0.8 means the same"
     for element in elements:
         if element.op == "posterize" and len(set(element.magnitudes)) > 1 and not element.values:
             yield "posterize: a range of bits is drawn differently; a list of values is not"
@@ -119,4 +131,7 @@ _STOCK: dict[str, Callable[[float, float], tuple[str, Node]]] = {
     # Not RandomBrightnessContrast, which adds to the brightness and counts limits from 1.
     "brightness": lambda low, high: ("ColorJitter", {**_JITTER, "brightness": [low, high]}),
     "contrast": lambda low, high: ("ColorJitter", {**_JITTER, "contrast": [low, high]}),
+    "color": lambda low, high: ("ColorJitter", {**_JITTER, "saturation": [low, high]}),
+    "hue": lambda low, high: ("ColorJitter", {**_JITTER, "hue": [low / 360, high / 360]}),
+    "autocontrast": lambda low, high: ("AutoContrast", {"method": "pil"}),
 }
