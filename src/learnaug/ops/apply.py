@@ -6,7 +6,7 @@ import torch
 from torch import Tensor
 
 from learnaug.errors import UsageError
-from learnaug.ops import primitives
+from learnaug.ops import kernels, primitives
 from learnaug.ops.batched import change_images, move_masks
 from learnaug.ops.draw import Drawn
 from learnaug.ops.primitives import Backend
@@ -21,13 +21,15 @@ __all__ = ["Backend", "apply", "apply_masks", "mix_targets"]
 def apply(images: Tensor, drawn: Drawn, backend: Backend | None = None) -> Tensor:
     """Return the augmented pictures.
 
-    On a GPU nothing waits: the host sends a few small arrays a slot and reads nothing back.
+    On the processor all operations of a picture run one after another while it is in the cache, in
+    as many threads as `torch.get_num_threads()`. On a GPU nothing waits: the host sends a few small
+    arrays a slot and reads nothing back.
 
     Args:
         images: uint8, [B, C, H, W], any device, any strides.
         drawn: what `draw` returned for B pictures of this size.
-        backend: the four primitives; None takes the fastest for the pictures' device, the module
-            `learnaug.ops.primitives` takes PyTorch everywhere.
+        backend: the four primitives; None takes the compiled kernels for a CPU and PyTorch for
+            other devices, the module `learnaug.ops.primitives` takes PyTorch everywhere.
 
     Returns:
         uint8 [B, C, H, W] on the same device, newly allocated.
@@ -49,7 +51,8 @@ def apply(images: Tensor, drawn: Drawn, backend: Backend | None = None) -> Tenso
     _same(images, drawn)
     if images.numel() == 0:
         return images.clone(memory_format=torch.contiguous_format)
-    # The compiled kernels' place: take CPU tensors here when `backend` is None.
+    if backend is None and images.device.type == "cpu":
+        return kernels.change_images(images, drawn)
     return change_images(images, drawn, primitives if backend is None else backend)
 
 
@@ -69,6 +72,8 @@ def apply_masks(masks: Tensor, drawn: Drawn, ignore_index: int = 255) -> Tensor:
         raise UsageError("mixup cannot be used with masks: use cutmix, whose pixels stay whole")
     if masks.numel() == 0:
         return masks.clone(memory_format=torch.contiguous_format)
+    if masks.dtype == torch.uint8 and masks.device.type == "cpu" and 0 <= ignore_index <= 255:
+        return kernels.move_masks(masks, drawn, ignore_index)
     return move_masks(masks, drawn, ignore_index)
 
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 from learnaug.ops.policy import Element, Policy, Stage
 from learnaug.ops.table import TABLE
 
-__all__ = ["describe", "describe_element"]
+__all__ = ["describe", "describe_branch", "describe_element"]
 
 
 def describe(policy: Policy) -> list[str]:
@@ -40,19 +40,20 @@ def describe_element(element: Element) -> str:
 
 def _stage(stage: Stage) -> list[str]:
     if len(stage.branches) == 1:
-        return [f"always: {_branch(stage.branches[0])}"]
+        return [f"always: {describe_branch(stage.branches[0])}"]
     if stage.given:
         by = "class" if stage.given == "class" else "branch before"
         lines = [f"one of {len(stage.branches)}, with weights for each {by}:"]
-        return lines + [f"  {_branch(branch)}" for branch in stage.branches]
+        return lines + [f"  {describe_branch(branch)}" for branch in stage.branches]
     total = sum(stage.rows[0])
     lines = [f"one of {len(stage.branches)}:"]
     for branch, weight in zip(stage.branches, stage.rows[0], strict=True):
-        lines.append(f"  {100 * weight / total:.3g} %  {_branch(branch)}")
+        lines.append(f"  {100 * weight / total:.3g} %  {describe_branch(branch)}")
     return lines
 
 
-def _branch(branch: tuple[Element, ...]) -> str:
+def describe_branch(branch: tuple[Element, ...]) -> str:
+    """Return the operations of one branch; "nothing" where it has none."""
     return ", then ".join(describe_element(element) for element in branch) or "nothing"
 
 

@@ -163,7 +163,7 @@ def _about_centre(linear: tuple[float, float, float, float], H: int, W: int) -> 
 def _crop(v: float, uniform: float, side: int) -> float:
     """Return the shift of a crop from the picture padded by v on both sides."""
     pad = np.rint(v * side)
-    return math.floor(np.float64(uniform) * (2 * pad + 1)) - pad
+    return float(math.floor(np.float64(uniform) * (2 * pad + 1)) - pad)
 
 
 @jit

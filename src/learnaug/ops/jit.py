@@ -17,7 +17,8 @@ import numba
 __all__ = ["jit", "jit_cached", "stamp"]
 
 F = TypeVar("F", bound=Callable[..., Any])
-_OPTIONS = {"nogil": True, "error_model": "numpy"}  # as NumPy: no test for division by zero
+# Without Python's lock; as NumPy, without a test for division by zero.
+_OPTIONS: dict[str, Any] = {"nogil": True, "error_model": "numpy"}
 
 
 def jit(function: F) -> F:
@@ -26,7 +27,7 @@ def jit(function: F) -> F:
 
 
 def jit_cached(function: F) -> F:
-    """Compile a function that Python calls; what was compiled is kept on disk where that is possible.
+    """Compile a function that Python calls, and keep what was compiled on disk if possible.
 
     The function must mention `stamp` as a variable of its closure, because Numba looks only at the
     function's own file when it asks whether a cached one is still good.

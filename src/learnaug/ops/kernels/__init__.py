@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from dataclasses import replace
 from functools import cache, partial
 from itertools import pairwise
 from logging import getLogger
 from threading import Timer
+from typing import Any
 
 import numpy as np
 import torch
@@ -14,10 +15,11 @@ from torch import Tensor
 
 from learnaug.ops.draw import Drawn
 from learnaug.ops.kernels.blend import CUTMIX, MIXUP
-from learnaug.ops.kernels.picture import pictures
+from learnaug.ops.kernels.picture import KIND, WARP, pictures
 from learnaug.ops.kernels.threads import split
+from learnaug.ops.kernels.warp import NEAREST
 
-__all__ = ["run"]
+__all__ = ["change_images", "move_masks"]
 
 _ARRAYS = {
     "ops": np.int16, "value": np.float32, "extra": np.float32, "fill": np.int16,
@@ -26,7 +28,7 @@ _ARRAYS = {
 PATIENCE = 2.0  # seconds; what was compiled before is loaded in less
 
 
-def run(images: Tensor, drawn: Drawn) -> Tensor:
+def change_images(images: Tensor, drawn: Drawn) -> Tensor:
     """Return the augmented pictures; as `ops.apply`, which checks what comes in.
 
     Args:
@@ -45,6 +47,24 @@ def run(images: Tensor, drawn: Drawn) -> Tensor:
     return now if now is not images else images.clone()
 
 
+def move_masks(masks: Tensor, drawn: Drawn, ignore_index: int) -> Tensor:
+    """Return the masks moved as their pictures; as `ops.apply_masks`, which checks what comes in.
+
+    Args:
+        masks: uint8, [B, H, W], on the CPU.
+        drawn: what the pictures underwent.
+        ignore_index: 0 to 255, class number where a picture ends.
+    """
+    moves = (KIND[drawn.ops] == WARP) | (drawn.ops == CUTMIX)
+    alike = replace(
+        drawn,
+        ops=np.where(moves, drawn.ops, -1),
+        fill=np.full_like(drawn.fill, ignore_index),
+        interpolation=np.full_like(drawn.interpolation, NEAREST),
+    )
+    return change_images(masks.unsqueeze(1), alike).squeeze(1)
+
+
 def _segments(drawn: Drawn) -> list[tuple[int, int]]:
     """Return runs of slots; one that mixes pictures begins a run, since it needs them all."""
     mixing = ((drawn.ops == MIXUP) | (drawn.ops == CUTMIX)).any(axis=0)
@@ -53,7 +73,7 @@ def _segments(drawn: Drawn) -> list[tuple[int, int]]:
 
 
 @cache
-def _pictures() -> Callable[..., None]:
+def _pictures() -> Any:
     """Return the compiled function; where compiling takes long, say so, which is once a machine."""
     words = "compiling the image operations for this machine: about 10 s, once"
     notice = Timer(PATIENCE, getLogger("learnaug").warning, [words])
@@ -61,8 +81,10 @@ def _pictures() -> Callable[..., None]:
     notice.start()
     try:
         picture = np.zeros((1, 1, 1, 1), np.uint8)
-        nothing = [np.zeros((1, 1, 4)[: 3 if name == "extra" else 2], kind)
-                   for name, kind in _ARRAYS.items()]
+        nothing = [
+            np.zeros((1, 1, 4)[: 3 if name == "extra" else 2], kind)
+            for name, kind in _ARRAYS.items()
+        ]
         pictures(picture, picture.copy(), (0, 0), *nothing, 0, 0)
     finally:
         notice.cancel()

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 import numpy as np
 from numpy.typing import NDArray
 
@@ -9,7 +11,7 @@ from learnaug.ops.geometry import box_ends
 from learnaug.ops.jit import jit
 from learnaug.ops.table import op_numbers
 
-__all__ = ["blend", "clipped", "copy", "luminance", "mix"]
+__all__ = ["blend", "clipped", "copy", "luminance", "mix", "put"]
 
 Picture = NDArray[np.uint8]  # [C, H, W]
 Line = NDArray[np.uint8]  # [W]
@@ -28,6 +30,13 @@ def copy(src: Line, out: Line) -> None:
     """Copy a line of values; a loop, because Numba's assignment of slices is slower."""
     for i in range(len(out)):
         out[i] = src[i]
+
+
+@jit
+def put(line: NDArray[Any], value: Any) -> None:
+    """Write one value along a line."""
+    for i in range(len(line)):
+        line[i] = value
 
 
 @jit
@@ -50,7 +59,7 @@ def luminance(src: Picture, row: int, out: Line) -> None:
             out[column] = np.uint8(np.int32(grey))
     else:
         for column in range(W):
-            total = 0
+            total = np.int64(0)
             for channel in range(C):
                 total += np.int64(src[channel, row, column])
             out[column] = (2 * total + C) // (2 * C)
@@ -71,7 +80,11 @@ def blend(
     elif op == SHARPNESS:
         _sharpness(src, out, v)
     elif op == CUTOUT:
-        _paste(src, out, v, extra)[:] = np.uint8(fill)
+        copy(src.reshape(-1), out.reshape(-1))
+        top, bottom, left, right = _box(v, extra, src.shape[1], src.shape[2])
+        for channel in range(src.shape[0]):
+            for row in range(top, bottom):
+                put(out[channel, row, left:right], np.uint8(fill))
     elif src.shape[0] != 3:
         copy(src.reshape(-1), out.reshape(-1))
     elif op == HUE:
@@ -87,10 +100,11 @@ def mix(
 ) -> None:  # fmt: skip
     """Write mixup or cutmix with a second picture."""
     if op == CUTMIX:
-        inside = _paste(src, out, v, extra)
-        top, left = _corner(v, extra, src.shape[1], src.shape[2])
-        _, high, wide = inside.shape
-        inside[:] = partner[:, top : top + high, left : left + wide]
+        copy(src.reshape(-1), out.reshape(-1))
+        top, bottom, left, right = _box(v, extra, src.shape[1], src.shape[2])
+        for channel in range(src.shape[0]):
+            for row in range(top, bottom):
+                copy(partner[channel, row, left:right], out[channel, row, left:right])
         return
     for channel in range(src.shape[0]):
         for row in range(src.shape[1]):
@@ -101,20 +115,10 @@ def mix(
 
 
 @jit
-def _corner(side: np.float32, extra: Extra, H: int, W: int) -> tuple[int, int]:
-    top, _ = box_ends(np.float64(side), np.float64(extra[1]), H)
-    left, _ = box_ends(np.float64(side), np.float64(extra[0]), W)
-    return top, left
-
-
-@jit
-def _paste(src: Picture, out: Picture, side: np.float32, extra: Extra) -> Picture:
-    """Copy the picture and return the box of it that is to be filled."""
-    _, H, W = src.shape
-    copy(src.reshape(-1), out.reshape(-1))
+def _box(side: np.float32, extra: Extra, H: int, W: int) -> tuple[int, int, int, int]:
     top, bottom = box_ends(np.float64(side), np.float64(extra[1]), H)
     left, right = box_ends(np.float64(side), np.float64(extra[0]), W)
-    return out[:, top:bottom, left:right]
+    return top, bottom, left, right
 
 
 @jit

@@ -53,8 +53,8 @@ def _next_is_table(ops: Integers, slot: int) -> int:
 @jit
 def _picture(
     images: Pictures, i: int, out: Pictures, spare: NDArray[np.uint8], table: NDArray[np.uint8],
-    line: NDArray[np.uint8], ops: Integers, value: Floats, extra: Floats, fill: Integers, interpolation: Integers,
-    partner: Integers, share: Floats,
+    line: NDArray[np.uint8], ops: Integers, value: Floats, extra: Floats, fill: Integers,
+    interpolation: Integers, partner: Integers, share: Floats,
 ) -> None:  # fmt: skip
     """Write out[i]; what is written last goes there, and every second one before it too."""
     now, left = images[i], _steps(ops)
@@ -83,7 +83,7 @@ def _picture(
             lookup(now, then, table)
         elif kind == CONVOLVE:
             blur(now, then, v)
-        elif op == MIXUP or op == CUTMIX:
+        elif op in (MIXUP, CUTMIX):
             mix(now, images[partner[slot]], then, op, v, share[slot], extra[slot])
         else:
             blend(now, then, op, v, extra[slot], fill[slot], line)

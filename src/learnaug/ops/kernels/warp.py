@@ -13,21 +13,24 @@ from numpy.typing import NDArray
 
 from learnaug.ops.geometry import Map
 from learnaug.ops.jit import jit
-from learnaug.ops.kernels.blend import HALF, clipped, copy
+from learnaug.ops.kernels.blend import HALF, clipped, copy, put
 from learnaug.ops.primitives import NEAREST_BITS, SMOOTH_BITS
 
 __all__ = ["NEAREST", "warp"]
 
 Picture = NDArray[np.uint8]  # [C, H, W]
 Line = NDArray[np.uint8]  # [W]
+Line32 = NDArray[np.float32]
 Taps = NDArray[np.float32]  # [taps, W]
 Places = NDArray[np.uint32]
 Axis = tuple[int, int, int]  # of x_in or y_in: per column, per row, at the origin; fixed point
 
 ONE = 1 << NEAREST_BITS
 SMOOTH_ONE = 1 << SMOOTH_BITS
+HALF_PIXEL = SMOOTH_ONE // 2
 FRACTION = np.float32(1.0 / SMOOTH_ONE)
 NEAREST = 0
+PACK = 3  # channels that are fetched together
 
 
 @jit
@@ -45,23 +48,20 @@ def warp(src: Picture, out: Picture, where: Map, fill: np.uint8, interpolation: 
     a, b, c, d, e, f = where
     x = _fixed(a, one), _fixed(b, one), _fixed(c + 0.5 * (a + b), one)
     y = _fixed(d, one), _fixed(e, one), _fixed(f + 0.5 * (d + e), one)
-    if interpolation != NEAREST:
-        _smooth(src, out, x, y, fill, interpolation)
-    elif y[0] == 0 and (x[0] == ONE or x[0] == -ONE):
+    if interpolation == NEAREST and y[0] == 0 and (x[0] == ONE or x[0] == -ONE):
         _rows(src, out, x, y, fill)
-    else:
-        _gather(src, out, x, y, fill)
-
-
-@jit
-def _put(line: Line, value: np.uint8) -> None:
-    for i in range(len(line)):
-        line[i] = value
+        return
+    for first in range(0, len(src), PACK):
+        last = min(first + PACK, len(src))
+        if interpolation == NEAREST:
+            _gather(src, out, first, last, x, y, fill)
+        else:
+            _smooth(src, out, first, last, x, y, fill, 2 * interpolation)
 
 
 @jit
 def _fixed(value: float, one: int) -> int:
-    return np.int64(math.floor(value * one + 0.5))
+    return int(math.floor(value * one + 0.5))
 
 
 @jit
@@ -69,13 +69,16 @@ def _rows(src: Picture, out: Picture, x: Axis, y: Axis, fill: np.uint8) -> None:
     """Copy whole rows, forwards or backwards: shears along x, shifts, flips."""
     C, H, W = src.shape
     for row in range(H):
-        left, right = _both_inside(x, y, row, H, W, ONE)
         from_row = (y[1] * row + y[2]) >> NEAREST_BITS
         start = (x[1] * row + x[2]) >> NEAREST_BITS  # the input column of output column 0
+        first, end = (-start, W - start) if x[0] > 0 else (start - W + 1, start + 1)
+        left, right = min(max(first, 0), W), min(max(end, 0), W)
+        if not 0 <= from_row < H:
+            left = right = W
         for channel in range(C):
             line = out[channel, row]
-            _put(line[:left], fill)
-            _put(line[right:], fill)
+            put(line[:left], fill)
+            put(line[right:], fill)
             if left == right:
                 continue
             near = src[channel, from_row]
@@ -95,13 +98,15 @@ def _reversed(src: Line, out: Line) -> None:
 @jit
 def _inside(axis: Axis, row: int, length: int, W: int, one: int) -> tuple[int, int]:
     """Return the output columns [left, right) of a row whose coordinate lies in [0, length)."""
-    step, first, end = axis[0], axis[1] * row + axis[2], length * one
+    step, first = axis[0], axis[1] * row + axis[2]
+    last = first - length * one
     if step == 0:
-        return (0, W) if 0 <= first < end else (0, 0)
+        return (0, W) if first >= 0 and last < 0 else (0, 0)
+    # Exact, and quicker than with whole numbers: all of them are far below 2**53.
     if step > 0:
-        left, right = -(first // step), -((first - end) // step)
+        left, right = -math.floor(first / step), -math.floor(last / step)
     else:
-        left, right = (first - end) // -step + 1, first // -step + 1
+        left, right = math.floor(last / -step) + 1, math.floor(first / -step) + 1
     return min(max(left, 0), W), min(max(right, 0), W)
 
 
@@ -114,27 +119,51 @@ def _both_inside(x: Axis, y: Axis, row: int, H: int, W: int, one: int) -> tuple[
 
 
 @jit
-def _gather(src: Picture, out: Picture, x: Axis, y: Axis, fill: np.uint8) -> None:
-    C, H, W = src.shape
-    flat = src.reshape(C, H * W)
-    at = np.empty(W, np.uint32)
-    for row in range(H):
-        left, right = _both_inside(x, y, row, H, W, ONE)
-        from_x, from_y = x[1] * row + x[2], y[1] * row + y[2]
-        for column in range(left, right):
-            across = (x[0] * column + from_x) >> NEAREST_BITS
-            at[column] = ((y[0] * column + from_y) >> NEAREST_BITS) * W + across
-        for channel in range(C):
-            line = out[channel, row]
-            _put(line[:left], fill)
-            _put(line[right:], fill)
-            _pick(flat[channel], at[left:right], line[left:right])
+def _packed(src: Picture, first: int, last: int) -> Places:
+    """Return up to three channels of each pixel in one number, so that one fetch gets them all."""
+    out = np.zeros(src.shape[1] * src.shape[2], np.uint32)
+    for channel in range(first, last):
+        values, shift = src[channel].reshape(-1), np.uint32(8 * (channel - first))
+        for i in range(len(out)):
+            out[i] |= np.uint32(values[i]) << shift
+    return out
 
 
 @jit
-def _pick(plane: Line, at: Places, line: Line) -> None:
-    for i in range(len(line)):
-        line[i] = plane[at[i]]
+def _pick(packed: Places, at: Places, near: Places) -> None:
+    for i in range(len(at)):
+        near[i] = packed[at[i]]
+
+
+# --- nearest --------------------------------------------------------------------------------------
+
+
+@jit
+def _gather(
+    src: Picture, out: Picture, first: int, last: int, x: Axis, y: Axis, fill: np.uint8
+) -> None:
+    """Fetch pixel by pixel: turns, shears along y, scales."""
+    _, H, W = src.shape
+    packed, places, found = (
+        _packed(src, first, last),
+        np.empty(W, np.uint32),
+        np.empty(W, np.uint32),
+    )
+    for row in range(H):
+        left, right = _both_inside(x, y, row, H, W, ONE)
+        at, near = places[left:right], found[left:right]
+        from_x, from_y = x[0] * left + x[1] * row + x[2], y[0] * left + y[1] * row + y[2]
+        for i in range(len(at)):
+            across = (x[0] * i + from_x) >> NEAREST_BITS
+            at[i] = ((y[0] * i + from_y) >> NEAREST_BITS) * W + across
+        _pick(packed, at, near)
+        for channel in range(first, last):
+            line, shift = out[channel, row], np.uint32(8 * (channel - first))
+            put(line[:left], fill)
+            put(line[right:], fill)
+            inner = line[left:right]
+            for i in range(len(near)):
+                inner[i] = np.uint8(near[i] >> shift)
 
 
 # --- bilinear and bicubic -------------------------------------------------------------------------
@@ -142,36 +171,35 @@ def _pick(plane: Line, at: Places, line: Line) -> None:
 
 @jit
 def _smooth(
-    src: Picture, out: Picture, x: Axis, y: Axis, fill: np.uint8, interpolation: int
+    src: Picture, out: Picture, first: int, last: int, x: Axis, y: Axis, fill: np.uint8, taps: int
 ) -> None:
     """Weigh 2×2 or 4×4 neighbours, clamped at the edge; an axis on whole pixels needs one."""
-    C, H, W = src.shape
-    flat = src.reshape(C, H * W)
-    taps = 2 * interpolation
+    _, H, W = src.shape
+    packed = _packed(src, first, last)
     wx, wy = np.empty((taps, W), np.float32), np.empty((taps, W), np.float32)
     at_x, at_y = np.empty((taps, W), np.uint32), np.empty((taps, W), np.uint32)
-    weight, at = np.empty((taps * taps, W), np.float32), np.empty((taps * taps, W), np.uint32)
-    total = np.empty(W, np.float32)
-    half = SMOOTH_ONE // 2
+    total, near = np.empty((PACK, W), np.float32), np.empty(W, np.uint32)
     for row in range(H):
         left, right = _both_inside(x, y, row, H, W, SMOOTH_ONE)
-        across = x[0], x[1] * row + x[2] - half
-        down = y[0], y[1] * row + y[2] - half
-        _neighbours(across, W, left, right, wx, at_x)
-        _neighbours(down, H, left, right, wy, at_y)
-        count = 0
+        n = right - left
+        across = x[0], x[0] * left + x[1] * row + x[2] - HALF_PIXEL
+        down = y[0], y[0] * left + y[1] * row + y[2] - HALF_PIXEL
+        _neighbours(across, W, n, wx, at_x)
+        _neighbours(down, H, n, wy, at_y)
+        for channel in range(PACK):
+            put(total[channel, :n], np.float32(0))
         for j in range(taps):
             for i in range(taps):
                 if _adds(down, j, taps) and _adds(across, i, taps):
-                    for column in range(left, right):
-                        weight[count, column] = wy[j, column] * wx[i, column]
-                        at[count, column] = at_y[j, column] * np.uint32(W) + at_x[i, column]
-                    count += 1
-        for channel in range(C):
+                    _fetch(packed, at_y[j, :n], at_x[i, :n], np.uint32(W), near[:n])
+                    for channel in range(last - first):
+                        shift = np.uint32(8 * channel)
+                        _add(near[:n], shift, wy[j, :n], wx[i, :n], total[channel, :n])
+        for channel in range(first, last):
             line = out[channel, row]
-            _put(line[:left], fill)
-            _put(line[right:], fill)
-            _weigh(flat[channel], line, weight[:count], at, left, right, total)
+            put(line[:left], fill)
+            put(line[right:], fill)
+            _round(total[channel - first, :n], line[left:right])
 
 
 @jit
@@ -182,36 +210,42 @@ def _adds(axis: tuple[int, int], tap: int, taps: int) -> bool:
 
 
 @jit
-def _neighbours(
-    axis: tuple[int, int], length: int, left: int, right: int, weight: Taps, at: Places
-) -> None:
-    """Write the neighbours' places and weights along one axis, as `primitives._weights`."""
-    taps, one, two = len(weight), np.float32(1), np.float32(2)
-    for column in range(left, right):
-        place = axis[0] * column + axis[1]
-        whole = place >> SMOOTH_BITS
-        t = np.float32(place - (whole << SMOOTH_BITS)) * FRACTION
+def _neighbours(axis: tuple[int, int], length: int, n: int, weight: Taps, at: Places) -> None:
+    """Write n pixels' neighbours and weights along one axis, as `primitives._weights`."""
+    one, two = np.float32(1), np.float32(2)
+    taps = len(weight)
+    for i in range(n):
+        place = axis[0] * i + axis[1]
+        t = np.float32(place & (SMOOTH_ONE - 1)) * FRACTION
         s = one - t
         if taps == 2:
-            weight[0, column], weight[1, column] = s, t
+            weight[0, i], weight[1, i] = s, t
         else:  # cubic convolution with a = -1
-            weight[0, column] = -t * s * s
-            weight[1, column] = one + t * t * (t - two)
-            weight[2, column] = one + s * s * (s - two)
-            weight[3, column] = -s * t * t
-        for i in range(taps):
-            at[i, column] = min(max(whole + i + 1 - taps // 2, 0), length - 1)
+            weight[0, i] = -t * s * s
+            weight[1, i] = one + t * t * (t - two)
+            weight[2, i] = one + s * s * (s - two)
+            weight[3, i] = -s * t * t
+    for tap in range(taps):
+        places = at[tap]
+        for i in range(n):
+            whole = (axis[0] * i + axis[1]) >> SMOOTH_BITS
+            places[i] = min(max(whole + tap + 1 - taps // 2, 0), length - 1)
 
 
 @jit
-def _weigh(
-    plane: Line, line: Line, weight: Taps, at: Places, left: int, right: int, total: Taps
-) -> None:
-    for column in range(left, right):
-        total[column] = np.float32(0)
-    for tap in range(len(weight)):
-        weights, places = weight[tap], at[tap]
-        for column in range(left, right):
-            total[column] += np.float32(plane[places[column]]) * weights[column]
-    for column in range(left, right):
-        line[column] = clipped(total[column] + HALF)
+def _fetch(packed: Places, down: Places, across: Places, W: np.uint32, near: Places) -> None:
+    for i in range(len(near)):
+        near[i] = packed[np.uint32(np.uint32(down[i] * W) + across[i])]
+
+
+@jit
+def _add(near: Places, shift: np.uint32, down: Line32, across: Line32, total: Line32) -> None:
+    for i in range(len(total)):
+        value = np.float32(np.uint32(near[i] >> shift) & np.uint32(255))
+        total[i] += value * (down[i] * across[i])
+
+
+@jit
+def _round(total: Line32, line: Line) -> None:
+    for i in range(len(line)):
+        line[i] = clipped(total[i] + HALF)
