@@ -88,7 +88,14 @@ def row(n: int, seconds: dict[str, list[float]], **case: Any) -> Row:
     best = min(faster, key=lambda name: faster[name]["median"])
     print(*case.values(), f"ours {rates['ours']:.0f}/s,", end=" ")
     print(f"{faster[best]['median']:.2f} x {best} ({rates[best]:.0f}/s)", flush=True)
-    return {**case, "images": n, "best_peer": best, "images_per_second": rates, "faster": faster}
+    return {
+        **case,
+        "images": n,
+        "rounds": len(seconds["ours"]),
+        "best_peer": best,
+        "images_per_second": rates,
+        "faster": faster,
+    }
 
 
 def bar(options: argparse.Namespace) -> list[Row]:

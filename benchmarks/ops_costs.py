@@ -111,7 +111,7 @@ def ask(*words: str, cache: str = "") -> dict[str, Any]:
     """Run this file as a process and return what it prints."""
     environment = os.environ | ({"NUMBA_CACHE_DIR": cache} if cache else {})
     command = [sys.executable, str(Path(__file__).resolve()), *words]
-    done = subprocess.run(command, env=environment, capture_output=True, text=True, check=True)
+    done = subprocess.run(command, env=environment, stdout=subprocess.PIPE, text=True, check=True)
     return json.loads(done.stdout.splitlines()[-1])
 
 

@@ -17,6 +17,7 @@ import torch
 from learnaug import rundir
 
 TURN = 0.03  # seconds that one turn should last at least
+BUDGET = 12.0  # seconds for all rounds of a case: on a busy machine there are fewer, at least 3
 PAUSE = 0.005  # between turns, so that spinning threads of the last one go to sleep
 
 
@@ -27,15 +28,19 @@ def take_turns(
 
     Args:
         contenders: each a function that repeats its work so many times.
-        rounds: how often each has its turn, after one turn that warms up and sets the count.
+        rounds: how often each has its turn at most, after two calls that warm up and set the count.
         turn: seconds that one turn should last.
     """
     counts = {}
+    round_takes = 0.0
     for name, repeat in contenders.items():
         repeat(1)
         watch = rundir.stopwatch()
         repeat(1)
-        counts[name] = max(1, min(10_000, round(turn / max(watch(), 1e-6))))
+        once = watch()
+        counts[name] = max(1, min(10_000, round(turn / max(once, 1e-6))))
+        round_takes += counts[name] * once
+    rounds = max(min(rounds, 3), min(rounds, int(BUDGET / round_takes)))
     seconds: dict[str, list[float]] = {name: [] for name in contenders}
     gc.collect()
     gc.disable()
