@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import sys
 import warnings
 from pathlib import Path
 from typing import Any
@@ -17,6 +18,7 @@ with warnings.catch_warnings():  # what Lightning's own imports warn of
 
 from interop_helpers import FLIP, H, Numbered, W
 
+from learnaug import interop
 from learnaug.errors import UsageError
 from learnaug.interop import as_callback
 from learnaug.methods import load_augmenter
@@ -163,3 +165,10 @@ def test_two_callbacks_are_refused(tmp_path: Path) -> None:
     with pytest.raises(UsageError, match=r"replaced already[\s\S]*chain augmenters"):
         trainer(tmp_path, as_callback(FLIP), as_callback(TURN)).fit(model, loader())
     assert HOOK not in vars(model)
+
+
+def test_without_lightning_the_extra_is_named(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setitem(sys.modules, "lightning.pytorch", None)
+    monkeypatch.delitem(sys.modules, "learnaug.interop.lightning")
+    with pytest.raises(UsageError, match=r"learnaug\[interop\]"):
+        interop.as_callback(FLIP)

@@ -235,6 +235,19 @@ def test_an_augmenter_with_weights_is_refused() -> None:
         as_transform(Weights())  # type: ignore[arg-type]
 
 
+@pytest.mark.parametrize("shape", [(0, 3, H, W), (3, 0, W), (2, 3, 1, 1), (1, 1, 7)])
+def test_sizes_at_the_edge(shape: tuple[int, ...]) -> None:
+    image = pixels(*shape)
+    mask = tv_tensors.Mask(pixels(*shape[:-3], *shape[-2:]))
+    boxes = tv_tensors.BoundingBoxes(
+        torch.zeros((0, 4)), format="XYWH", canvas_size=(shape[-2], shape[-1])
+    )
+    out = as_transform(FLIP)(tv_tensors.Image(image), mask, boxes)
+    assert torch.equal(out[0].as_subclass(torch.Tensor), image.flip(-1))
+    assert torch.equal(out[1].as_subclass(torch.Tensor), mask.as_subclass(torch.Tensor).flip(-1))
+    assert out[2].shape == (0, 4)
+
+
 def test_words() -> None:
     assert "PolicyTransform(flip)" in repr(v2.Compose([as_transform(FLIP), v2.ToImage()]))
 

@@ -140,7 +140,7 @@ def _frames(images: Tensor, drawn: Drawn) -> Tensor:
         raise UsageError(
             f"images must be [..., C, H, W] with 1, 3 or 4 channels, but got {list(images.shape)}"
         )
-    pictures, restore = to_uint8(images.reshape(-1, *images.shape[-3:]))
+    pictures, restore = to_uint8(images.unsqueeze(0).flatten(0, -4))
     out: Tensor = restore(ops.apply(pictures, _repeat(drawn, len(pictures))))
     return out.reshape(images.shape)
 
@@ -157,7 +157,7 @@ def _masks(masks: Tensor, drawn: Drawn, ignore_index: int) -> Tensor:
                 f"ignore_index {fill} does not fit into masks of {masks.dtype}",
                 mend="give masks as int64, or another ignore_index",
             )
-    flat = masks.reshape(-1, *masks.shape[-2:]).long()
+    flat = masks.unsqueeze(0).flatten(0, -3).long()
     out = ops.apply_masks(flat, _repeat(drawn, len(flat)), fill)
     return out.to(masks.dtype).reshape(masks.shape)
 
