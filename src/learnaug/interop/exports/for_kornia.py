@@ -131,10 +131,10 @@ def warp(images: Tensor, steps: list[Step]) -> Tensor:
 
 def pick(images: Tensor, rows: Tensor, columns: Tensor) -> Tensor:
     """Return the pixels at these places [B, H, W]; beyond the edge, the edge's."""
-    B, _, H, W = images.shape
-    each = torch.arange(B, device=images.device).view(B, 1, 1)
-    last = images.permute(0, 2, 3, 1)
-    return last[each, rows.clamp(0, H - 1), columns.clamp(0, W - 1)].permute(0, 3, 1, 2)
+    B, C, H, W = images.shape
+    at = rows.clamp(0, H - 1) * W + columns.clamp(0, W - 1)
+    found = images.flatten(2).gather(2, at.view(B, 1, H * W).expand(B, C, H * W))
+    return found.view(B, C, H, W)
 
 
 def smooth(images: Tensor, x: Tensor, y: Tensor, bits: int, kind: str) -> Tensor:

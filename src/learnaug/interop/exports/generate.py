@@ -92,7 +92,8 @@ def _used(policy: Policy) -> list[str]:
 
 def _header(policy: Policy, to: str, kept: list[str], left_out: list[str]) -> str:
     # !a: a name with line breaks must stay inside its comment.
-    lines = [f"The augmentation policy {policy.name!a}, written by learnaug for {to}.", ""]
+    title = f"The augmentation policy {policy.name!a}, written by learnaug for {to}."
+    lines = [*textwrap.wrap(title, _WIDTH - 2), ""]
     lines += ["Use:", *(f"    {line}" for line in _USE[to].splitlines()), ""]
     needs = f"Needs, and was tested with: {_NEEDS[to]}. It does not need learnaug."
     lines += [*textwrap.wrap(needs, _WIDTH - 2), ""]
