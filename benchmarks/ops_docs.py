@@ -47,11 +47,13 @@ def bar(result: Result) -> str:
         found = row["faster"][row["best_peer"]]
         asked = f"{BARS[row['side']]:g}" if row["side"] in BARS else "–"
         spread = f"{found['least']:.2f} to {found['most']:.2f}"
+        apply = f"{row['apply_faster']['median']:.2f}" if "apply_faster" in row else "–"
         lines.append([
-            f"{row['side']} px", row["best_peer"], f"{found['median']:.2f}", spread, asked,
+            f"{row['side']} px", row["best_peer"], f"{found['median']:.2f}", spread, asked, apply,
             f"{distance(result, row):.1f}" if "limit" in result else "–",
         ])  # fmt: skip
-    head = ["size", "best peer", "ours is faster by", "least to most", "asked", "time / limit"]
+    head = ["size", "best peer", "ours is faster by", "least to most", "asked",
+            "apply alone", "time / limit"]  # fmt: skip
     return table(["images a second", *sides], rates) + "\n\n" + table(head, lines)
 
 
