@@ -10,6 +10,8 @@ from learnaug.ops.table import TABLE
 
 __all__ = ["moved", "strengthen"]
 
+WHOLE = ("quarter turns", "bits kept")
+
 
 def strengthen(stages: Sequence[Stage], strength: float) -> tuple[Stage, ...]:
     """Return the stages with every magnitude moved; see `moved`."""
@@ -22,7 +24,7 @@ def strengthen(stages: Sequence[Stage], strength: float) -> tuple[Stage, ...]:
 def moved(element: Element, strength: float) -> Element:
     """Return the element with each magnitude v as identity + s·(v - identity), kept in range.
 
-    Whole quarter turns stay whole. What has no magnitude, or none that changes nothing, stays.
+    Quarter turns and bits stay whole. What has no magnitude, or none that changes nothing, stays.
 
     Args:
         element: magnitudes in the operation's unit.
@@ -50,4 +52,4 @@ def _moved(name: str, value: float, strength: float) -> float:
     op = TABLE[name]
     identity = op.identity or 0.0
     wanted = min(max(identity + strength * (value - identity), op.low), op.high)
-    return float(round(wanted)) if op.unit == "quarter turns" else wanted
+    return float(round(wanted)) if op.unit in WHOLE else wanted

@@ -10,7 +10,8 @@ import numpy as np
 from numpy.typing import NDArray
 
 from learnaug.ops import Element, Policy, Stage
-from learnaug.ops.describe import describe_branch
+from learnaug.ops.describe import describe_element
+from learnaug.ops.table import TABLE
 
 __all__ = ["Heat", "branch_odds", "heats"]
 
@@ -105,9 +106,15 @@ def _by_class(policy: Policy, odds: Sequence[Odds], n: int, classes: Sequence[st
     return _without_empty(heat, numbered=len(columns) > MOST_NAMED)
 
 
+def _short(branch: Sequence[Element]) -> str:
+    """Return operations with their magnitudes; the words above the table tell the units."""
+    words = (describe_element(e).split(",")[0].removesuffix(TABLE[e.op].unit) for e in branch)
+    return ", ".join(word.strip() for word in words) or "nothing"
+
+
 def _without_empty(heat: Heat, numbered: bool = False) -> Heat:
-    """Leave out the row "nothing happens" where something always does."""
-    keep = [n for n, name in enumerate(heat.rows) if name != NOTHING or heat.odds[n].max() > 5e-4]
+    """Leave out the rows of what never happens."""
+    keep = [n for n in range(len(heat.rows)) if heat.odds[n].max() > 1e-9]
     rows = tuple(heat.rows[n] for n in keep)
     return Heat(heat.title, heat.about, rows, heat.columns, heat.odds[keep], numbered)
 
@@ -126,7 +133,7 @@ def _conditions(policy: Policy, n: int) -> Heat | None:
     if max(len(stage.branches), len(before.branches)) > MOST:
         return None
     rows = np.asarray(stage.rows, np.float64)
-    names = [tuple(describe_branch(b) for b in one.branches) for one in (before, stage)]
+    names = [tuple(_short(branch) for branch in one.branches) for one in (before, stage)]
     about = (
         f"A row is what stage {n} did, a column what stage {n + 1} does then; each row sums to "
         "100 %. The columns have the numbers of the rows."
@@ -143,7 +150,7 @@ def _pairs(stage: Stage, odds: Odds, n: int) -> Heat | None:
     fine = len(stage.branches) > MOST
 
     def named(element: Element) -> str:
-        return describe_branch((element,)) if fine else element.op
+        return _short((element,)) if fine else element.op
 
     names = tuple(dict.fromkeys(named(e) for branch in stage.branches for e in branch))
     if len(names) > MOST:

@@ -18,7 +18,8 @@ from learnaug import ops, rundir
 from learnaug.data import ImageSet, load
 from learnaug.ops import TABLE, Element, Policy, Stage
 from learnaug.report import odds
-from learnaug.report.page import clean, points
+from learnaug.report.figures import short
+from learnaug.report.page import clean
 from learnaug.report.pictures import Sheet, sheets
 from learnaug.seeds import Seeds
 
@@ -29,7 +30,7 @@ DRAWS = 4
 LINES = 200  # of the words
 DIGITS = "digits"
 DIGIT_SIDE = 32  # pixels; 8 would leave most operations nothing to move
-STRONG = 0.5  # share of the largest probability from which a cell has white text
+LEAST = 0.005  # of a dense table, the smallest probability that is written into its cell
 
 Pixels = NDArray[np.uint8]
 
@@ -78,7 +79,7 @@ def _render(policy: Policy, images: ImageSet, seeds: Seeds, *, built_in: bool) -
         autoescape=True, finalize=clean, undefined=jinja2.StrictUndefined,
         trim_blocks=True, lstrip_blocks=True,
     )  # fmt: skip
-    environment.filters["points"] = points
+    environment.filters["address"] = lambda sheet: Markup(sheet.address)
     template = environment.from_string(_text("show.html"))
     chosen = _chosen(images)
     lines = ops.describe(policy)
@@ -128,29 +129,27 @@ def _notes(policy: Policy, images: ImageSet) -> list[str]:
 
 
 def _cells(heat: odds.Heat) -> dict[str, Any]:
-    """Return a heat map for the template: each cell's text, shade and whether it is dark."""
+    """Return a heat map for the template: each cell's text and shade."""
     top = float(heat.odds.max(initial=0)) or 1.0
     dense = len(heat.columns) > odds.MOST_NAMED
+    least = LEAST if dense else 0.0
     rows = [
         {
             "name": name,
             "cells": [
-                {
-                    "text": "" if value == 0 else _percent(value),
-                    "shade": f"{0.9 * value / top:.3f}",
-                    "dark": value / top >= STRONG,
-                }
+                {"text": _percent(value) if value > least else "", "shade": f"{value / top:.3f}"}
                 for value in map(float, line)
             ],
         }
         for name, line in zip(heat.rows, heat.odds, strict=True)
     ]
-    return {"heat": heat, "rows": rows, "dense": dense, "top": _percent(top)}
+    columns = [short(name) for name in heat.columns]
+    return {"heat": heat, "columns": columns, "rows": rows, "dense": dense, "top": _percent(top)}
 
 
 def _percent(share: float) -> str:
     given = 100 * share
-    return f"{given:.2g}" if given < 10 else f"{given:.0f}"
+    return f"{given:.1f}" if given < 10 else f"{given:.0f}"
 
 
 def _chosen(images: ImageSet) -> NDArray[np.int64]:
