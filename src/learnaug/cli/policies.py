@@ -25,7 +25,7 @@ from learnaug.cli.options import (
 
 __all__ = ["COMMANDS"]
 
-Library = Literal["torchvision", "albumentations", "kornia"]
+Library = Literal["torchvision", "albumentations", "albumentations-json", "kornia"]
 Policy = Annotated[
     str,
     typer.Argument(
@@ -101,7 +101,9 @@ def show(
 
 def export(
     policy: Policy,
-    to: Annotated[Library, typer.Option(help="The library that runs it.")],
+    to: Annotated[
+        Library, typer.Option(help="The library that runs it; -json for a file that it loads.")
+    ],
     approximate: Annotated[
         bool, typer.Option("--approximate", help="Allow what that library can only come near.")
     ] = False,

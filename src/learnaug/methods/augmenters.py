@@ -146,7 +146,9 @@ def load_folder(path: Path, depth: int = 0) -> Augmenter:
     file = (learned if learned.is_file() else path / FILE) if path.is_dir() else path
     content = rundir.read_json(file)
     kind = content.get("format") if isinstance(content, dict) else None
-    if kind == "learnaug-chain" and depth < MAX_DEPTH:
+    if kind == "learnaug-chain":
+        if depth == MAX_DEPTH:
+            raise ConfigError(f"at most {MAX_DEPTH} chains within chains are read", [str(file)])
         return _load_chain(file, content, depth + 1)
     if kind == "learnaug-policy":
         return PolicyAugmenter(ops.Policy.from_json(content))

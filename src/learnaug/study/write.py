@@ -188,9 +188,7 @@ def _refuse_other(folder: Path, asked: dict[str, Any]) -> None:
     if (folder / ASKED).is_file():
         before = rundir.read_json(folder / ASKED)
         before = before if isinstance(before, dict) else {}
-        changed = [
-            line for key in asked for line in differences(key, before.get(key), asked[key])
-        ]
+        changed = [line for key in asked for line in differences(key, before.get(key), asked[key])]
         if changed:
             mend = "name a new folder, or repeat the call that began this one"
             what = f"the folder was begun by another call: {folder}"
