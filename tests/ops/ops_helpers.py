@@ -10,10 +10,17 @@ import torch
 from PIL import Image
 from torch import Tensor
 
-from learnaug.ops import Drawn, Element, Policy, Stage, apply, draw
+from learnaug.ops import TABLE, Drawn, Element, Policy, Stage, apply, draw
 from learnaug.seeds import Seeds
 
 Picture = Image.Image
+NAMES = sorted(TABLE)
+
+
+def magnitude(name: str, share: float) -> tuple[float, ...]:
+    """The magnitude at that share of the range; nothing where there is none."""
+    op = TABLE[name]
+    return (op.low + share * (op.high - op.low),) if op.unit else ()
 
 
 def one(op: str, *magnitude: float, **options: Any) -> Policy:

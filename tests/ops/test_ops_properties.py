@@ -9,7 +9,7 @@ import pytest
 import torch
 from hypothesis import given, settings
 from hypothesis import strategies as st
-from ops_helpers import drawn_for, noise, one, run
+from ops_helpers import NAMES, drawn_for, magnitude, noise, one, run
 from torch import Tensor
 
 from learnaug.errors import UsageError
@@ -17,15 +17,9 @@ from learnaug.ops import TABLE, Drawn, Element, Policy, Stage, apply, apply_mask
 from learnaug.ops import primitives as torch_primitives
 from learnaug.seeds import Seeds
 
-NAMES = sorted(TABLE)
 ALONE = [name for name in NAMES if not TABLE[name].partner]
 MEASURED = [name for name in NAMES if TABLE[name].unit and TABLE[name].identity is not None]
 EASY = settings(max_examples=40, deadline=None)
-
-
-def magnitude(name: str, share: float) -> tuple[float, ...]:
-    op = TABLE[name]
-    return (op.low + share * (op.high - op.low),) if op.unit else ()
 
 
 def picture(op: Drawn, rows: list[int]) -> Drawn:

@@ -61,7 +61,7 @@ def warp(src: Picture, out: Picture, where: Map, fill: np.uint8, interpolation: 
 
 @jit
 def _fixed(value: float, one: int) -> int:
-    return int(math.floor(value * one + 0.5))
+    return math.floor(value * one + 0.5)
 
 
 @jit
@@ -144,11 +144,8 @@ def _gather(
 ) -> None:
     """Fetch pixel by pixel: turns, shears along y, scales."""
     _, H, W = src.shape
-    packed, places, found = (
-        _packed(src, first, last),
-        np.empty(W, np.uint32),
-        np.empty(W, np.uint32),
-    )
+    packed = _packed(src, first, last)
+    places, found = np.empty(W, np.uint32), np.empty(W, np.uint32)
     for row in range(H):
         left, right = _both_inside(x, y, row, H, W, ONE)
         at, near = places[left:right], found[left:right]
