@@ -5,9 +5,10 @@ from pathlib import Path
 
 import pytest
 
-from learnaug import interop, report
+from learnaug import interop
 from learnaug.cli.guard import run
 from learnaug.ops import spaces
+from learnaug.report import show as report
 
 
 @pytest.fixture
@@ -19,7 +20,7 @@ def exported(monkeypatch):
         called.update(policy=policy, to=to, approximate=approximate)
         return f"# {policy.name} for {to}\n"
 
-    monkeypatch.setattr(interop, "export", export, raising=False)
+    monkeypatch.setattr(interop, "export", export)
     return called
 
 
@@ -74,7 +75,7 @@ def test_show_passes_its_options_on(monkeypatch, capsys):
         called.update(options, args=args)
         return Path("page.html")
 
-    monkeypatch.setattr(report, "show_policy", show, raising=False)
+    monkeypatch.setattr(report, "show_policy", show)
     line = ["show", "cutout", "digits", "--out", "o.html", "--size", "16", "--seed", "3"]
     assert run(line) == 0
     assert capsys.readouterr().out == "page.html\n"

@@ -18,8 +18,8 @@ from PIL import Image
 
 from learnaug.data import ImageSet
 from learnaug.ops import TABLE, Element, Policy, Stage, draw, spaces
-from learnaug.report import show_policy
 from learnaug.report.odds import branch_odds, heats
+from learnaug.report.show import show_policy
 from learnaug.seeds import Seeds
 
 NAMES = tuple(TABLE)

@@ -214,7 +214,9 @@ def test_kill_9_of_a_process(tmp_path):
 def test_a_finished_folder_is_left_alone_and_a_lost_picture_is_made_again(tmp_path):
     write_augmented("cutout", tiny.data(), tmp_path)
     before = content(tmp_path)
+    files = {path: path.stat().st_ino for path in tmp_path.rglob("*.png")}
     assert write_augmented("cutout", tiny.data(), tmp_path)["kept"] == 64
+    assert {path: path.stat().st_ino for path in tmp_path.rglob("*.png")} == files
     next(tmp_path.rglob("*.png")).unlink()
     assert write_augmented("cutout", tiny.data(), tmp_path)["kept"] == 0
     after = content(tmp_path)

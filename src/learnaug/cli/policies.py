@@ -91,11 +91,10 @@ def show(
     debug: Debug = False,
 ) -> None:
     """Draw POLICY as a page of words, odds and pictures."""
-    from learnaug import report
     from learnaug.interop.policies import as_policy
+    from learnaug.report.show import show_policy
 
-    found = as_policy(policy)
-    page = report.show_policy(found, data, out, size=size, seed=seed)
+    page = show_policy(as_policy(policy), data, out, size=size, seed=seed)
     tables.print_json({"page": str(page)}) if as_json else tables.print_text(str(page))
 
 

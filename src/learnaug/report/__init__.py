@@ -1,4 +1,6 @@
-"""Run folders to one self-contained HTML page: `collect`, `tables`, `charts`, `page`."""
+"""Run folders to one self-contained HTML page: `collect`, `tables`, `charts`, `page`.
+
+`show` draws a policy in the same style.
+"""
 
 from learnaug.report.page import build as build
-from learnaug.report.show import show_policy as show_policy
