@@ -110,7 +110,7 @@ def test_every_picture_is_in_one_part(count, workers, monkeypatch):
     spans = []
     threads.split(lambda first, last: spans.append((first, last)), count, threads.WORTH)
     assert sorted(i for first, last in spans for i in range(first, last)) == list(range(count))
-    assert len(spans) == min(count, workers)
+    assert len(spans) == min(count, workers * threads.PARTS)
 
 
 def test_small_work_is_not_handed_over(monkeypatch):

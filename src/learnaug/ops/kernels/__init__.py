@@ -75,7 +75,7 @@ def _segments(drawn: Drawn) -> list[tuple[int, int]]:
 @cache
 def _pictures() -> Any:
     """Return the compiled function; where compiling takes long, say so, which is once a machine."""
-    words = "compiling the image operations for this machine: about 10 s, once"
+    words = "compiling the image operations for this machine: about 15 s, once"
     notice = Timer(PATIENCE, getLogger("learnaug").warning, [words])
     notice.daemon = True
     notice.start()

@@ -41,72 +41,57 @@ def _steps(ops: Integers) -> int:
 
 
 @jit
-def _next_is_table(ops: Integers, slot: int) -> int:
+def _next_table(ops: Integers, slot: int, end: int) -> int:
     """Return the next slot that does anything if it can be put behind a table, otherwise -1."""
-    for later in range(slot + 1, len(ops)):
+    for later in range(slot + 1, end):
         kind = KIND[ops[later]]
         if kind != NONE:
             return later if kind == LOOKUP and not sees(ops[later]) else -1
     return -1
 
 
-@jit
-def _picture(
-    images: Pictures, i: int, out: Pictures, spare: NDArray[np.uint8], table: NDArray[np.uint8],
-    line: NDArray[np.uint8], ops: Integers, value: Floats, extra: Floats, fill: Integers,
-    interpolation: Integers, partner: Integers, share: Floats,
-) -> None:  # fmt: skip
-    """Write out[i]; what is written last goes there, and every second one before it too."""
-    now, left = images[i], _steps(ops)
-    if left == 0:
-        copy(now.reshape(-1), out[i].reshape(-1))
-    done = -1
-    for slot in range(len(ops)):
-        op, v = ops[slot], value[slot]
-        kind = KIND[op]
-        if kind == NONE or slot <= done:
-            continue
-        then = out[i] if left % 2 == 1 else spare
-        if kind == WARP:
-            _, H, W = now.shape
-            nearest = interpolation[slot] == NEAREST
-            where = affine(op, np.float64(v), extra[slot], H, W, nearest)
-            warp(now, then, where, np.uint8(fill[slot]), interpolation[slot])
-        elif kind == LOOKUP:
-            fill_table(table, now, op, v)
-            done = slot
-            later = _next_is_table(ops, slot)
-            while later >= 0:
-                compose(table, ops[later], value[later])
-                done = later
-                later = _next_is_table(ops, later)
-            lookup(now, then, table)
-        elif kind == CONVOLVE:
-            blur(now, then, v)
-        elif op in (MIXUP, CUTMIX):
-            mix(now, images[partner[slot]], then, op, v, share[slot], extra[slot])
-        else:
-            blend(now, then, op, v, extra[slot], fill[slot], line)
-        now = then
-        left -= 1
-
-
 def _keyed(key: str) -> Any:
     def pictures(
         images: Pictures, out: Pictures, slots: tuple[int, int], ops: Integers, value: Floats,
-        extra: Floats, fill: Integers, interpolation: Integers, partner: Integers, share: Floats,
-        first: int, last: int,
+        extra: NDArray[np.float32], fill: Integers, interpolation: Integers, partner: Integers,
+        share: Floats, first: int, last: int,
     ) -> None:  # fmt: skip
         _, C, H, W = images.shape
-        spare = np.empty((C, H, W), np.uint8)
-        table = np.empty((C, 256), np.uint8)
+        spare, table = np.empty((C, H, W), np.uint8), np.empty((C, 256), np.uint8)
         line = np.empty(W, np.uint8)
-        s, e = slots
+        begin, end = slots
         for i in range(first, last if key else first):
-            _picture(
-                images, i, out, spare, table, line, ops[i, s:e], value[i, s:e], extra[i, s:e],
-                fill[i, s:e], interpolation[i, s:e], partner[i, s:e], share[i, s:e],
-            )  # fmt: skip
+            now, left, slot = images[i], _steps(ops[i, begin:end]), begin
+            if left == 0:
+                copy(now.reshape(-1), out[i].reshape(-1))
+            while left > 0:
+                op, v = ops[i, slot], value[i, slot]
+                kind = KIND[op]
+                # What is written last goes to `out`, and every second one before it too.
+                then = out[i] if left % 2 == 1 else spare
+                if kind == WARP:
+                    smooth = interpolation[i, slot]
+                    where = affine(op, np.float64(v), extra[i, slot], H, W, smooth == NEAREST)
+                    warp(now, then, where, np.uint8(fill[i, slot]), smooth)
+                elif kind == LOOKUP:
+                    fill_table(table, now, op, v)
+                    later = _next_table(ops[i], slot, end)
+                    while later >= 0:
+                        compose(table, ops[i, later], value[i, later])
+                        slot = later
+                        later = _next_table(ops[i], slot, end)
+                    lookup(now, then, table)
+                elif kind == CONVOLVE:
+                    blur(now, then, v)
+                elif op in (MIXUP, CUTMIX):
+                    other = images[partner[i, slot]]
+                    mix(now, other, then, op, v, share[i, slot], extra[i, slot])
+                elif kind == BLEND:
+                    blend(now, then, op, v, extra[i, slot], fill[i, slot], line)
+                slot += 1
+                if kind != NONE:
+                    now = then
+                    left -= 1
 
     return jit_cached(pictures)
 

@@ -3,15 +3,18 @@
 from __future__ import annotations
 
 import os
+from collections import deque
 from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
 from functools import cache
+from itertools import pairwise
 
 import torch
 
 __all__ = ["split"]
 
 WORTH = 1 << 16  # bytes for each thread, below which handing over costs more than it saves
+PARTS = 4  # for each thread: who starts late or has slow pictures takes fewer
 
 
 def split(run: Callable[[int, int], None], count: int, size: int) -> None:
@@ -26,9 +29,19 @@ def split(run: Callable[[int, int], None], count: int, size: int) -> None:
     if threads == 1:
         run(0, count)
         return
-    ends = [count * part // threads for part in range(threads + 1)]
-    others = [_pool().submit(run, ends[p], ends[p + 1]) for p in range(1, threads)]
-    run(0, ends[1])
+    parts = min(count, threads * PARTS)
+    todo = deque(pairwise(count * part // parts for part in range(parts + 1)))
+
+    def work() -> None:
+        while True:
+            try:
+                first, last = todo.popleft()
+            except IndexError:  # nothing is left
+                return
+            run(first, last)
+
+    others = [_pool().submit(work) for _ in range(threads - 1)]
+    work()
     for other in others:
         other.result()
 
