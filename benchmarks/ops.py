@@ -41,7 +41,7 @@ from learnaug.seeds import Seeds
 from learnaug.training import threads
 
 RESULT = Path(__file__).parent / "results" / "ops.json"
-CASES = ((32, 256), (64, 256), (224, 64), (512, 16))  # side, pictures
+CASES = ((32, 1024), (64, 512), (224, 64), (512, 16))  # side, pictures
 SINGLE = ((32, 64), (64, 64), (224, 16), (512, 4))  # for one operation on one thread
 BATCHES = {32: (1, 16, 128, 1024), 224: (1, 16, 128)}
 OWN = {
@@ -59,23 +59,29 @@ def work(case: tuple[Any, ...], part: int, parts: int) -> Callable[[], Any]:
     images = op_cases.pictures(side, n)[mine]
     if len(images) == 0:
         return lambda: None
+    if library == "ours-processes":
+        return whole(images, op_cases.policy(side))
     if kind == "policy":
         return peer_policies.contender(library, which, images)
     return peers.contender(library, images, op_cases.plan(op_cases.drawn_for(side, n, which))[mine])
 
 
-def ours(images: torch.Tensor, policy: ops.Policy, torch_too: bool) -> dict[str, Any]:
-    """Return our contenders: draw and apply, apply alone, and the PyTorch back end if wanted."""
-    n, size = len(images), tuple(images.shape[-2:])
-    drawn = ops.draw(policy, n, Seeds(0).numpy(), size)
-
-    def whole() -> None:
-        ops.apply(images, ops.draw(policy, n, Seeds(0).numpy(), size))
-
-    calls = {"ours": whole, "ours-apply": lambda: ops.apply(images, drawn)}
+def ours(
+    images: torch.Tensor, policy: ops.Policy, torch_too: bool, *, planned: bool = True
+) -> dict[str, Any]:
+    """Return our contenders; `planned` where nobody draws, so that "ours" does not either."""
+    drawn = ops.draw(policy, len(images), Seeds(0).numpy(), tuple(images.shape[-2:]))
+    apply, both = lambda: ops.apply(images, drawn), whole(images, policy)
+    calls = {"ours": apply, "ours-draw": both} if planned else {"ours": both, "ours-apply": apply}
     if torch_too:
         calls["ours-torch"] = lambda: ops.apply(images, drawn, primitives)
     return {name: turns.repeated(call) for name, call in calls.items()}
+
+
+def whole(images: torch.Tensor, policy: ops.Policy) -> Callable[[], Any]:
+    """Return what draws and applies."""
+    n, size = len(images), tuple(images.shape[-2:])
+    return lambda: ops.apply(images, ops.draw(policy, n, Seeds(0).numpy(), size))
 
 
 def row(n: int, seconds: dict[str, list[float]], **case: Any) -> Row:
@@ -95,7 +101,11 @@ def row(n: int, seconds: dict[str, list[float]], **case: Any) -> Row:
         "best_peer": best,
         "images_per_second": rates,
         "faster": faster,
-    }
+        **{
+            f"{name.removeprefix('ours-')}_faster": turns.ratio(seconds[name], seconds[best])
+            for name in ("ours-draw", "ours-processes") if name in seconds
+        },
+    }  # fmt: skip
 
 
 def bar(options: argparse.Namespace) -> list[Row]:
@@ -105,7 +115,7 @@ def bar(options: argparse.Namespace) -> list[Row]:
     for side, n in CASES[::2] if options.quick else CASES:
         images = op_cases.pictures(side, n)
         contenders = ours(images, op_cases.policy(side), options.backend == "torch")
-        for name in peers.PEERS:
+        for name in ("ours-processes", *peers.PEERS):
             contenders[name] = pair.contender(("plan", name, "", side, n))
         steps = op_cases.plan(op_cases.drawn_for(side, n))
         contenders["kornia-threads"] = turns.repeated(peers.contender("kornia", images, steps))
@@ -143,8 +153,9 @@ def whole_policies(options: argparse.Namespace) -> list[Row]:
             for policy in list(OWN)[:: 2 if options.quick else 1]:
                 for number in (2,) if options.quick else (1, 2):
                     contenders = ours(
-                        op_cases.pictures(side, n), OWN[policy](), options.backend == "torch"
-                    )
+                        op_cases.pictures(side, n), OWN[policy](), options.backend == "torch",
+                        planned=False,
+                    )  # fmt: skip
                     for name in filter(lambda x, p=policy: peer_policies.has(x, p),
                                        peer_policies.LIBRARIES):  # fmt: skip
                         case = ("policy", name, policy, side, n)

@@ -47,13 +47,13 @@ def bar(result: Result) -> str:
         found = row["faster"][row["best_peer"]]
         asked = f"{BARS[row['side']]:g}" if row["side"] in BARS else "–"
         spread = f"{found['least']:.2f} to {found['most']:.2f}"
-        apply = f"{row['apply_faster']['median']:.2f}" if "apply_faster" in row else "–"
         lines.append([
-            f"{row['side']} px", row["best_peer"], f"{found['median']:.2f}", spread, asked, apply,
+            f"{row['side']} px", row["best_peer"], asked, f"**{found['median']:.1f}**", spread,
+            f"{row['draw_faster']['median']:.1f}", f"{row['processes_faster']['median']:.1f}",
             f"{distance(result, row):.1f}" if "limit" in result else "–",
         ])  # fmt: skip
-    head = ["size", "best peer", "ours is faster by", "least to most", "asked",
-            "apply alone", "time / limit"]  # fmt: skip
+    head = ["size", "best peer", "asked", "ours is faster by", "least to most",
+            "with our draw", "with our draw, two processes", "time / limit"]  # fmt: skip
     return table(["images a second", *sides], rates) + "\n\n" + table(head, lines)
 
 
@@ -188,7 +188,7 @@ def plot(rows: list[Result]) -> None:
     figure, axes = pyplot.subplots(figsize=(7, 4), layout="constrained")
     sides = [row["side"] for row in rows]
     for name in rows[0]["images_per_second"]:
-        if name.endswith(("-arrays", "-threads", "-apply")):
+        if name.endswith(("-arrays", "-threads", "-draw", "-processes")):
             continue
         values = [row["images_per_second"][name] for row in rows]
         strong = name == "ours"

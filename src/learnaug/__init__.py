@@ -21,7 +21,7 @@ if TYPE_CHECKING:
     from learnaug.ops import Policy as Policy
     from learnaug.study import train as train
 
-__version__ = "0.1.0"
+__version__ = "0.2.0"
 
 # Where each public name lives. Loaded at first use, so that `import learnaug` and
 # `learnaug --help` do not wait seconds for PyTorch.

@@ -8,7 +8,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from learnaug.ops.jit import jit
-from learnaug.ops.kernels.blend import clipped, copy, luminance, put
+from learnaug.ops.kernels.blend import STRIP, clipped, copy, luminance, put
 from learnaug.ops.kernels.bytes64 import AVAILABLE, BLOCK, lookup64
 from learnaug.ops.table import op_numbers
 
@@ -101,13 +101,15 @@ def _entry(op: int, v: np.float32, grey: int) -> np.uint8:
 
 @jit
 def _mean_luminance(src: Picture) -> int:
-    _, H, W = src.shape
-    line = np.empty(W, np.uint8)
+    C, H, W = src.shape
+    flat = src.reshape(C, H * W)
+    greys = np.empty(min(H * W, STRIP), np.uint8)
     total = np.int64(0)
-    for row in range(H):
-        luminance(src, row, line)
-        for column in range(W):
-            total += np.int64(line[column])
+    for first in range(0, H * W, STRIP):
+        line = greys[: min(STRIP, H * W - first)]
+        luminance(flat, first, line)
+        for i in range(len(line)):
+            total += np.int64(line[i])
     return int((2 * total + H * W) // (2 * H * W))
 
 
@@ -130,6 +132,7 @@ def _autocontrast(table: Table, src: Picture) -> None:
 def _equalize(table: Table, src: Picture) -> None:
     """Pillow's rule: step = (pixels - those of the highest grey) // 255; no step, no change."""
     counts = np.empty((4, 256), np.uint32)  # four, so that equal neighbours do not wait
+    before = np.empty(256, np.float64)
     for channel in range(src.shape[0]):
         values, entries = src[channel].reshape(-1), table[channel]
         _count(values, counts)
@@ -137,10 +140,14 @@ def _equalize(table: Table, src: Picture) -> None:
         while highest > 0 and counts[0, highest] == 0:
             highest -= 1
         step = (len(values) - np.int64(counts[0, highest])) // 255
-        before = step // 2
+        total = step // 2
         for grey in range(256):
-            entries[grey] = min(before // step, 255) if step > 0 else grey
-            before += np.int64(counts[0, grey])
+            before[grey] = total
+            total += np.int64(counts[0, grey])
+        for grey in range(256):
+            # Far below 2**53, so that a quotient is never rounded up to a whole number.
+            level = np.uint8(np.int32(min(before[grey] / max(step, 1), 255.0)))
+            entries[grey] = level if step > 0 else np.uint8(grey)
 
 
 @jit

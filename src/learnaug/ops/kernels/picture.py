@@ -58,7 +58,6 @@ def _keyed(key: str) -> Any:
     ) -> None:  # fmt: skip
         _, C, H, W = images.shape
         spare, table = np.empty((C, H, W), np.uint8), np.empty((C, 256), np.uint8)
-        line = np.empty(W, np.uint8)
         begin, end = slots
         for i in range(first, last if key else first):
             now, left, slot = images[i], _steps(ops[i, begin:end]), begin
@@ -87,7 +86,7 @@ def _keyed(key: str) -> Any:
                     other = images[partner[i, slot]]
                     mix(now, other, then, op, v, share[i, slot], extra[i, slot])
                 elif kind == BLEND:
-                    blend(now, then, op, v, extra[i, slot], fill[i, slot], line)
+                    blend(now, then, op, v, extra[i, slot], fill[i, slot])
                 slot += 1
                 if kind != NONE:
                     now = then
