@@ -181,7 +181,7 @@ def test_tables_of_neighbours_are_put_into_one():
     for last in ("contrast", "equalize", "autocontrast"):
         policy = chain.then(one(last, *magnitude(last, 0.1))).then(one("gamma", 1.7))
         assert levels(images, drawn_for(images, policy)) == 0
-    steps = picture._steps
+    steps = njit(lambda numbers: picture._steps(numbers))  # compiled functions have no other door
     numbers = drawn_for(images, chain.then(one("invert"))).ops[0]
     assert (len(numbers), steps(numbers)) == (4, 1)
     assert steps(drawn_for(images, chain.then(one("equalize"))).ops[0]) == 2
@@ -190,17 +190,19 @@ def test_tables_of_neighbours_are_put_into_one():
 def test_64_bytes_at_once_are_as_one_by_one():
     if not bytes64.AVAILABLE:
         pytest.skip("this processor has no AVX-512 VBMI: the loop is what all other tests use")
+    by_blocks = njit(lambda values, out, table: lookup.lookup(values, out, table))
+    one_by_one = njit(lambda values, out, row: lookup.one_by_one(values, out, row))
     gen = np.random.default_rng(0)
     for count in (1, 63, 64, 65, 200, 1024):
         values = gen.integers(0, 256, (2, 1, count), dtype=np.uint8)
         table = gen.integers(0, 256, (2, 256), dtype=np.uint8)
         got = np.zeros_like(values)
-        lookup.lookup(values, got, table)
+        by_blocks(values, got, table)
         expected = np.stack([row[part] for row, part in zip(table, values, strict=True)])
         assert np.array_equal(got, expected)
         for row, (part,) in zip(table, values, strict=True):
             line = np.zeros_like(part)
-            lookup.one_by_one(part, line, row)
+            one_by_one(part, line, row)
             assert np.array_equal(line, row[part])
 
 
