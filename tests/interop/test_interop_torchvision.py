@@ -228,6 +228,7 @@ class Weights:
     """An augmenter that is no policy."""
 
     mixes = False
+    by_class = False
 
 
 def test_an_augmenter_with_weights_is_refused() -> None:

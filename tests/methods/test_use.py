@@ -7,7 +7,8 @@ import pytest
 import torch
 
 from learnaug.errors import UsageError
-from learnaug.methods import load_augmenter
+from learnaug.methods import Chain, PolicyAugmenter, load_augmenter
+from learnaug.ops import Element, Policy, Stage
 
 PICTURES = np.full((4, 8, 8, 3), 100, np.uint8)
 BRIGHT = np.arange(4, dtype=np.uint8)[:, None, None, None] * 60 + np.zeros_like(PICTURES)
@@ -71,3 +72,16 @@ def test_each_seed_draws_its_own() -> None:
 def test_unknown_names_answer_with_the_nearest(name: str, words: str) -> None:
     with pytest.raises(UsageError, match=words.replace("?", r"\?")):
         load_augmenter(name)
+
+
+def test_weights_per_class_need_labels():
+    stage = Stage(((Element("invert"),), ()), ((1.0, 0.0), (0.0, 1.0)), given="class")
+    augment = PolicyAugmenter(Policy((stage,), "by class"))
+    images = np.zeros((4, 3, 8, 8), np.uint8)
+    with pytest.raises(UsageError, match="labels"):
+        augment.apply(images, seed=0)
+    with pytest.raises(UsageError, match="labels"):
+        Chain((augment,)).apply(images, seed=0)
+    changed, labels = augment.apply(images, [0, 1, 0, 1], seed=0)
+    assert changed.reshape(4, -1).max(1).tolist() == [255, 0, 255, 0]
+    assert labels == [0, 1, 0, 1]

@@ -10,7 +10,7 @@ from torch import Tensor, nn
 from torch.utils.data import default_collate
 
 from learnaug.errors import UsageError
-from learnaug.interop.policies import Source, as_augmenter, needs_labels
+from learnaug.interop.policies import Source, as_augmenter
 from learnaug.interop.seeding import next_seeds
 from learnaug.training import Augmenter
 
@@ -150,7 +150,7 @@ def _augmented(
             f"images of a batch must be a tensor, but got {type(images).__name__}",
             mend="give keys=, where the images of a batch are",
         )
-    if labels is None and (augmenter.mixes or needs_labels(augmenter)):
+    if labels is None and (augmenter.mixes or augmenter.by_class):
         why = "mixes pictures and their labels" if augmenter.mixes else "has weights per class"
         raise UsageError(f"{augmenter!r} {why}, so it needs labels", mend="give it the labels too")
     return augmenter.apply(images, labels, seed=seed, classes=classes)

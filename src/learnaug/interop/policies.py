@@ -10,7 +10,7 @@ from learnaug.methods import Chain, PolicyAugmenter, load_augmenter
 from learnaug.ops import Policy
 from learnaug.training import Augmenter
 
-__all__ = ["Source", "as_augmenter", "as_policy", "is_per_class", "needs_labels"]
+__all__ = ["Source", "as_augmenter", "as_policy"]
 
 Source = Policy | Augmenter | str | Path
 
@@ -59,14 +59,3 @@ def as_policy(source: Source) -> Policy:
         mend="augment whole batches: learnaug.interop.as_batch_transform or as_collate",
     )
 
-
-def is_per_class(policy: Policy) -> bool:
-    """Return whether a stage's weights depend on the picture's class, so that labels are needed."""
-    return any(stage.given == "class" for stage in policy.stages)
-
-
-def needs_labels(augmenter: Augmenter) -> bool:
-    """Return whether any policy of the augmenter has weights per class."""
-    if isinstance(augmenter, Chain):
-        return any(needs_labels(member) for member in augmenter.members)
-    return isinstance(augmenter, PolicyAugmenter) and is_per_class(augmenter.policy)

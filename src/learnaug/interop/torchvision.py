@@ -15,7 +15,7 @@ from torchvision.transforms import v2
 
 from learnaug import ops
 from learnaug.errors import UsageError
-from learnaug.interop.policies import Source, as_policy, is_per_class
+from learnaug.interop.policies import Source, as_policy
 from learnaug.interop.seeding import next_seeds
 from learnaug.methods.use import CHANNELS, to_uint8
 from learnaug.ops import Drawn, Policy
@@ -65,7 +65,7 @@ def as_transform(
             f"policy {policy.name!r} mixes pictures of a batch, so it cannot act on one sample",
             mend="augment whole batches: learnaug.interop.as_collate or as_batch_transform",
         )
-    if is_per_class(policy) and label is None:
+    if policy.by_class and label is None:
         raise UsageError(
             f"policy {policy.name!r} has weights per class: it must know the class of a sample",
             mend="give label=, a function from a sample to its class; or use as_collate",

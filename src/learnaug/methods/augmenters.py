@@ -45,6 +45,11 @@ class PolicyAugmenter:
         """Whether the policy mixes pictures."""
         return self.policy.mixes
 
+    @property
+    def by_class(self) -> bool:
+        """Whether the policy has weights per class."""
+        return self.policy.by_class
+
     def __call__(self, batch: Batch, source: ImageSet | None, seeds: Seeds) -> Batch:
         """Return the batch with every picture augmented and targets mixed where the policy does."""
         return self.traced(batch, seeds)[0]
@@ -89,6 +94,11 @@ class Chain:
     def mixes(self) -> bool:
         """Whether any member mixes pictures."""
         return any(member.mixes for member in self.members)
+
+    @property
+    def by_class(self) -> bool:
+        """Whether any member depends on the class."""
+        return any(member.by_class for member in self.members)
 
     def __call__(self, batch: Batch, source: ImageSet | None, seeds: Seeds) -> Batch:
         """Return the batch after every member."""

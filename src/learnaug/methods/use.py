@@ -45,10 +45,16 @@ def apply(
         then they become class probabilities float32 [B, K].
 
     Raises:
-        UsageError: shape, type or range of images or labels is not one of these.
+        UsageError: shape, type or range of images or labels is not one of these, or labels are
+            missing where the augmenter depends on them.
     """
     pictures, restore = to_uint8(images)
     number = len(pictures)
+    if augmenter.by_class and labels is None:
+        raise UsageError(
+            "what this augmenter does depends on the class of a picture: it must know the labels",
+            mend="give labels as integers [B] or as probabilities [B, K]",
+        )
     if augmenter.mixes and labels is not None and np.ndim(labels) == 1 and classes is None:
         raise UsageError(
             "this augmenter mixes pictures, so labels become class probabilities [B, K]: "

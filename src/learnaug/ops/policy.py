@@ -164,6 +164,11 @@ class Policy:
         """Whether targets change too (mixup, cutmix)."""
         return any(TABLE[element.op].partner for element in self.elements())
 
+    @property
+    def by_class(self) -> bool:
+        """Whether a stage's weights depend on the picture's class, so that labels are needed."""
+        return any(stage.given == "class" for stage in self.stages)
+
     def elements(self) -> Iterator[Element]:
         """Return every element of every branch, in order."""
         return (e for stage in self.stages for branch in stage.branches for e in branch)

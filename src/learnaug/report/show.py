@@ -107,8 +107,9 @@ def _text(name: str) -> str:
 def _counts(policy: Policy) -> list[tuple[str, str]]:
     used = {element.op for element in policy.elements()}
     branches = [str(len(stage.branches)) for stage in policy.stages]
+    stages = "stage" if len(branches) == 1 else "stages, one after another"
     return [
-        (str(len(policy.stages)), "stages, one after another"),
+        (str(len(branches)), stages),
         (" + ".join(branches[:6]) or "0", "branches, of which each stage takes one"),
         (str(len(used)), "different operations"),
         (f"{policy.strength:g}", "strength (1 is the policy as it was made)"),

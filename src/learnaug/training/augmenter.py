@@ -25,6 +25,11 @@ class Augmenter(Protocol):
         """Whether it mixes pictures of different classes, so that targets change."""
         ...
 
+    @property
+    def by_class(self) -> bool:
+        """Whether what happens depends on the picture's class, so that labels are needed."""
+        ...
+
     def __call__(self, batch: Batch, source: ImageSet | None, seeds: Seeds) -> Batch:
         """Return the augmented batch; the given one stays as it is."""
         ...
