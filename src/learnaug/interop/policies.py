@@ -58,4 +58,3 @@ def as_policy(source: Source) -> Policy:
         f"a policy is needed, but {type(augmenter).__name__} is none: it has weights of its own",
         mend="augment whole batches: learnaug.interop.as_batch_transform or as_collate",
     )
-
