@@ -23,7 +23,7 @@ _OPTIONS: dict[str, Any] = {"nogil": True, "error_model": "numpy"}
 
 def jit(function: F) -> F:
     """Compile a function that only compiled functions call; without a door for Python."""
-    inner = {"no_cpython_wrapper": True, "no_cfunc_wrapper": True}
+    inner: dict[str, Any] = {"no_cpython_wrapper": True, "no_cfunc_wrapper": True}
     return cast(F, numba.njit(**_OPTIONS, **inner)(function))
 
 
