@@ -7,7 +7,7 @@ round. Sections, each a list of rows in benchmarks/results/ops.json with an orig
 that a run may be stopped and taken up again with --only:
 
 bar     two operations a picture with the same magnitudes, uint8 in and out, both cores
-per-op  one operation, one thread
+per-op  every operation by itself, one thread; at 32 and 224 px ours on two threads as well
 policy  whole policies as each library draws them itself, batch 1 to 1024, 1 and 2 threads
 limit   one read and one write of every byte: a copy of a large array
 share   part of a training step of ResNet-18 at 32 px
@@ -43,7 +43,8 @@ from learnaug.training import threads
 RESULT = Path(__file__).parent / "results" / "ops.json"
 CASES = ((32, 1024), (64, 512), (224, 64), (512, 16))  # side, pictures
 SINGLE = ((32, 64), (64, 64), (224, 16), (512, 4))  # for one operation on one thread
-BATCHES = {32: (1, 16, 128, 1024), 224: (1, 16, 128)}
+ON_TWO = (32, 224)  # sides at which one operation of ours is also measured on two threads
+BATCHES = {32: (1, 16, 128, 1024), 64: (128,), 224: (1, 16, 128), 512: (16,)}
 OWN = {
     "trivialaugment": spaces.trivialaugment, "randaugment": spaces.randaugment,
     "flip-crop": spaces.flip_crop, "autoaugment": spaces.autoaugment,
@@ -67,10 +68,10 @@ def work(case: tuple[Any, ...], part: int, parts: int) -> Callable[[], Any]:
 
 
 def ours(
-    images: torch.Tensor, policy: ops.Policy, torch_too: bool, *, planned: bool = True
+    images: torch.Tensor, policy: ops.Policy, torch_too: bool, planned: ops.Drawn | None = None
 ) -> dict[str, Any]:
-    """Return our contenders; `planned` where nobody draws, so that "ours" does not either."""
-    drawn = ops.draw(policy, len(images), Seeds(0).numpy(), tuple(images.shape[-2:]))
+    """Return our contenders; with `planned`, which all are given, "ours" does not draw."""
+    drawn = planned or ops.draw(policy, len(images), Seeds(0).numpy(), tuple(images.shape[-2:]))
     apply, both = lambda: ops.apply(images, drawn), whole(images, policy)
     calls = {"ours": apply, "ours-draw": both} if planned else {"ours": both, "ours-apply": apply}
     if torch_too:
@@ -114,11 +115,12 @@ def bar(options: argparse.Namespace) -> list[Row]:
     pair = turns.Pair(work)
     for side, n in CASES[::2] if options.quick else CASES:
         images = op_cases.pictures(side, n)
-        contenders = ours(images, op_cases.policy(side), options.backend == "torch")
+        drawn = op_cases.drawn_for(side, n)
+        contenders = ours(images, op_cases.policy(side), options.backend == "torch", drawn)
         for name in ("ours-processes", *peers.PEERS):
             contenders[name] = pair.contender(("plan", name, "", side, n))
-        steps = op_cases.plan(op_cases.drawn_for(side, n))
-        contenders["kornia-threads"] = turns.repeated(peers.contender("kornia", images, steps))
+        batched = peers.contender("kornia", images, op_cases.plan(drawn))
+        contenders["kornia-threads"] = turns.repeated(batched)
         with threads(2):
             seconds = turns.take_turns(contenders, 3 if options.quick else 9, options.turn)
         rows.append(row(n, seconds, side=side))
@@ -128,20 +130,33 @@ def bar(options: argparse.Namespace) -> list[Row]:
 
 
 def per_op(options: argparse.Namespace) -> list[Row]:
-    """Measure each operation by itself on one thread."""
+    """Measure each operation by itself on one thread; `ours-threads` takes two."""
     rows = []
     for side, n in SINGLE[::2] if options.quick else SINGLE:
-        for op in op_cases.OPERATIONS[:: 4 if options.quick else 1]:
-            images = op_cases.pictures(side, n)
-            contenders = ours(images, op_cases.policy(side, op), options.backend == "torch")
+        images = op_cases.pictures(side, n)
+        for op in op_cases.ALL[:: 8 if options.quick else 1]:
+            drawn = op_cases.drawn_for(side, n, op)
+            contenders = ours(images, op_cases.policy(side, op), options.backend == "torch", drawn)
+            if side in ON_TWO:
+                contenders["ours-threads"] = on_two(contenders["ours"])
             for name in peers.PEERS:
-                if not name.endswith("-arrays"):
-                    call = work(("plan", name, op, side, n), 0, 1)
+                call = work(("plan", name, op, side, n), 0, 1)
+                if call and not name.endswith("-arrays"):
                     contenders[name] = turns.repeated(call)
             with threads(1):
                 seconds = turns.take_turns(contenders, 2 if options.quick else 5, options.turn)
             rows.append(row(n, seconds, op=op, side=side))
     return rows
+
+
+def on_two(repeat: Callable[[int], None]) -> Callable[[int], None]:
+    """Return the same on two threads, whatever the others take."""
+
+    def repeat_on_two(count: int) -> None:
+        with threads(2):
+            repeat(count)
+
+    return repeat_on_two
 
 
 def whole_policies(options: argparse.Namespace) -> list[Row]:
@@ -153,8 +168,7 @@ def whole_policies(options: argparse.Namespace) -> list[Row]:
             for policy in list(OWN)[:: 2 if options.quick else 1]:
                 for number in (2,) if options.quick else (1, 2):
                     contenders = ours(
-                        op_cases.pictures(side, n), OWN[policy](), options.backend == "torch",
-                        planned=False,
+                        op_cases.pictures(side, n), OWN[policy](), options.backend == "torch"
                     )  # fmt: skip
                     for name in filter(lambda x, p=policy: peer_policies.has(x, p),
                                        peer_policies.LIBRARIES):  # fmt: skip

@@ -15,6 +15,8 @@ import statistics
 import subprocess
 import sys
 import tempfile
+from collections.abc import Callable
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -24,11 +26,26 @@ import turns
 from torch import nn
 
 from learnaug import nets, ops, rundir
-from learnaug.ops import spaces
+from learnaug.ops import primitives, spaces
 from learnaug.seeds import Seeds
 from learnaug.training import choose_precision, threads
 
+MIXED = (
+    ops.Stage(((ops.Element("cutmix", 1.0),),)),
+    *spaces.uniform().stages,
+    ops.Stage(((ops.Element("mixup", 0.2),),)),
+)
 POLICIES = {"trivialaugment": spaces.trivialaugment, "randaugment": spaces.randaugment}
+MEMORY: dict[str, tuple[Callable[[], ops.Policy], str]] = {  # case -> policy, what is special
+    "trivialaugment": (spaces.trivialaugment, ""),
+    "randaugment": (spaces.randaugment, ""),
+    "cutmix + uniform + mixup": (lambda: ops.Policy(MIXED), ""),
+    "trivialaugment, channels last": (spaces.trivialaugment, "channels last"),
+    "trivialaugment, masks": (spaces.trivialaugment, "masks"),
+    "trivialaugment, PyTorch back end": (spaces.trivialaugment, "torch"),
+    "cutmix + uniform + mixup, PyTorch back end": (lambda: ops.Policy(MIXED), "torch"),
+}
+START = ("apply", "apply_boxes", "PyTorch back end")
 LARGE = 512 * 2**20  # bytes, far beyond every cache
 
 
@@ -94,16 +111,17 @@ def share(options: argparse.Namespace) -> list[dict[str, Any]]:
 
 
 def memory(options: argparse.Namespace) -> list[dict[str, Any]]:
-    """Measure the peak of memory during `apply`, in a process of its own for each policy."""
-    return [ask("memory", name) for name in list(POLICIES)[: 1 if options.quick else None]]
+    """Measure the peak of memory during a call, in a process of its own for each case."""
+    return [ask("memory", name) for name in list(MEMORY)[: 1 if options.quick else None]]
 
 
 def start(options: argparse.Namespace) -> list[dict[str, Any]]:
     """Measure the first call with nothing compiled, and in the next process."""
     rows = []
-    with tempfile.TemporaryDirectory() as folder:
-        for state in ("empty cache", "cached"):
-            rows.append({"cache": state, **ask("start", cache=folder)})
+    for what in START[: 1 if options.quick else None]:
+        with tempfile.TemporaryDirectory() as folder:
+            for state in ("empty cache", "cached"):
+                rows.append({"call": what, "cache": state, **ask("start", what, cache=folder)})
     return rows
 
 
@@ -115,21 +133,34 @@ def ask(*words: str, cache: str = "") -> dict[str, Any]:
     return json.loads(done.stdout.splitlines()[-1])
 
 
-def own_memory(policy: str, batch: int = 1024, side: int = 64) -> dict[str, Any]:
+def own_memory(case: str, batch: int = 1024, side: int = 64) -> dict[str, Any]:
     """Return the peak beside input and output, in bytes and in batches (Linux)."""
+    make, special = MEMORY[case]
     images = torch.zeros((batch, 3, side, side), dtype=torch.uint8).add_(op_cases.pictures(side, 1))
-    drawn = ops.draw(POLICIES[policy](), batch, Seeds(0).numpy(), (side, side))
-    few = ops.draw(POLICIES[policy](), 64, Seeds(0).numpy(), (side, side))
-    ops.apply(images[:64], few)  # compiles, and makes what is made once
+    if special == "channels last":
+        images = images.to(memory_format=torch.channels_last)
+    if special == "masks":
+        images = images[:, 0].clone()
+    call = calls(special)
+    drawn = ops.draw(make(), batch, Seeds(0).numpy(), (side, side))
+    few = ops.draw(make(), 64, Seeds(0).numpy(), (side, side))
+    call(images[:64], few)  # compiles, and makes what is made once
     ctypes.CDLL(None).malloc_trim(0)
     Path("/proc/self/clear_refs").write_text("5")  # the peak starts anew
     before = resident("VmRSS")
-    out = ops.apply(images, drawn)
+    out = call(images, drawn)
     extra = max(0, resident("VmHWM") - before - out.numel())
     return {
-        "policy": policy, "batch": batch, "side": side, "batch_bytes": images.numel(),
+        "case": case, "batch": batch, "side": side, "batch_bytes": images.numel(),
         "extra_bytes": extra, "extra_batches": round(extra / images.numel(), 2),
     }  # fmt: skip
+
+
+def calls(special: str) -> Callable[[torch.Tensor, ops.Drawn], torch.Tensor]:
+    """Return what is measured: `apply`, in PyTorch if asked for, or `apply_masks`."""
+    if special == "masks":
+        return ops.apply_masks
+    return partial(ops.apply, backend=primitives if special == "torch" else None)
 
 
 def resident(key: str) -> int:
@@ -138,16 +169,22 @@ def resident(key: str) -> int:
     return 1024 * int(re.search(rf"^{key}:\s+(\d+)", text, re.MULTILINE)[1])
 
 
-def own_start() -> dict[str, Any]:
+def own_start(what: str) -> dict[str, Any]:
     """Return seconds of the first and of the second call on every operation."""
     elements = [element for name in ops.TABLE if (element := middle(name))]
     stage = ops.Stage(tuple((element,) for element in elements))
     images = op_cases.pictures(16, 512)
     drawn = ops.draw(ops.Policy((stage,)), 512, Seeds(0).numpy(), (16, 16))
+    boxes, owners = torch.tensor([[2.0, 2.0, 9.0, 9.0]]).repeat(512, 1), torch.arange(512)
+    call = {
+        "apply": lambda: ops.apply(images, drawn),
+        "apply_boxes": lambda: ops.apply_boxes(boxes, owners, drawn),
+        "PyTorch back end": lambda: ops.apply(images, drawn, primitives),
+    }[what]
     watch = rundir.stopwatch()
-    ops.apply(images, drawn)
+    call()
     first = watch()
-    ops.apply(images, drawn)
+    call()
     return {"first_call_s": round(first, 3), "second_call_s": round(watch() - first, 4)}
 
 
@@ -159,4 +196,4 @@ def middle(name: str) -> ops.Element | None:
 
 if __name__ == "__main__":
     what, *which = sys.argv[1:]
-    print(json.dumps(own_memory(*which) if what == "memory" else own_start()))
+    print(json.dumps(own_memory(*which) if what == "memory" else own_start(*which)))

@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import json
 import re
+import statistics
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
@@ -64,11 +65,24 @@ def distance(result: Result, row: Result) -> float:
     return 1 / row["images_per_second"]["ours"] / limit
 
 
+def score(rows: list[Result]) -> str:
+    """Return in how many cases ours is faster than the best peer, and where it is not."""
+    ratios = [row["faster"][row["best_peer"]]["median"] for row in rows]
+    won = sum(ratio >= 1 for ratio in ratios)
+    by = f"{min(ratios):.2g} to {max(ratios):.2g} times, median {statistics.median(ratios):.2g}"
+    return (
+        f"Faster than the best peer in {won} of {len(rows)} cases, "
+        f"slower in {len(rows) - won}; {by}."
+    )
+
+
 def per_op(result: Result) -> str:
     """Return for each operation and size our ratio to the best peer; losses are bold."""
     rows = result["per-op"]["rows"]
     sides = sorted({row["side"] for row in rows})
     found = {(row["op"], row["side"]): row for row in rows}
+    on_two = [side for side in sides if any("ours-threads" in r["images_per_second"]
+              for r in rows if r["side"] == side)]  # fmt: skip
     lines = []
     for op in dict.fromkeys(row["op"] for row in rows):
         cells = [found[op, side] for side in sides]
@@ -76,19 +90,23 @@ def per_op(result: Result) -> str:
             op,
             *(f"{count(row['images_per_second']['ours'])} "
               f"({times(row['faster'][row['best_peer']])} × {row['best_peer']})" for row in cells),
+            *(count(found[op, side]["images_per_second"]["ours-threads"]) for side in on_two),
         ])  # fmt: skip
-    return table(["operation", *(f"{side} px" for side in sides)], lines)
+    heads = [f"{side} px" for side in sides] + [f"{side} px, two threads" for side in on_two]
+    return f"{score(rows)}\n\n{table(['operation', *heads], lines)}"
 
 
 def against(result: Result) -> str:
     """Return for each operation our ratio to every peer at 32 and 224 px."""
     rows = [row for row in result["per-op"]["rows"] if row["side"] in (32, 224)]
-    peers = list(rows[0]["faster"])
-    lines = [
-        [f"{row['op']}, {row['side']} px", *(times(row["faster"][name]) for name in peers)]
-        for row in rows
-    ]
+    peers = list(dict.fromkeys(name for row in rows for name in row["faster"]))
+    lines = [[f"{row['op']}, {row['side']} px", *ratios(row, peers)] for row in rows]
     return table(["ours is faster by", *peers], lines)
+
+
+def ratios(row: Result, peers: list[str]) -> list[str]:
+    """Return our ratio to each peer, a dash where it has no such thing."""
+    return [times(row["faster"][name]) if name in row["faster"] else "–" for name in peers]
 
 
 def policy(result: Result) -> str:
@@ -97,11 +115,11 @@ def policy(result: Result) -> str:
     peers = list(dict.fromkeys(name for row in rows for name in row["faster"]))
     lines = []
     for row in rows:
-        ratios = [times(row["faster"][n]) if n in row["faster"] else "–" for n in peers]
         case = f"{row['policy']}, {row['side']} px"
         speed = count(row["images_per_second"]["ours"])
-        lines.append([case, str(row["images"]), str(row["threads"]), speed, *ratios])
-    return table(["policy", "batch", "threads", "ours, images/s", *peers], lines)
+        lines.append([case, str(row["images"]), str(row["threads"]), speed, *ratios(row, peers)])
+    head = ["policy", "batch", "threads", "ours, images/s", *peers]
+    return f"{score(rows)}\n\n{table(head, lines)}"
 
 
 def costs(result: Result) -> str:
@@ -119,12 +137,12 @@ def costs(result: Result) -> str:
         )
     for row in result["memory"]["rows"]:
         lines.append(
-            f"- {row['policy']} on {row['batch']} pictures of {row['side']} px: "
+            f"- {row['case']}: on {row['batch']} pictures of {row['side']} px: "
             f"{row['extra_batches']:.2f} batches of memory beside input and output."
         )
     for row in result["start"]["rows"]:
         lines.append(
-            f"- First call, {row['cache']}: {row['first_call_s']:.2f} s; "
+            f"- First call of {row['call']}, {row['cache']}: {row['first_call_s']:.2f} s; "
             f"second call: {1000 * row['second_call_s']:.1f} ms."
         )
     return "\n".join(lines)

@@ -21,10 +21,12 @@ import albumentations.augmentations.pixel.functional as ap
 import cv2
 import kornia
 import numpy as np
+import peers_rest
 import timm.data.auto_augment as ta
 import torch
 import torchvision.transforms._functional_pil as tp
-from op_cases import WARPS, Plan
+from op_cases import MIXING, OPERATIONS, WARPS, Plan, Step, forward, warps
+from peers_rest import Call
 from PIL import Image
 from torch import Tensor
 from torchvision.transforms import InterpolationMode
@@ -32,40 +34,33 @@ from torchvision.transforms.v2 import functional as tv
 from torchvision.transforms.v2.functional import _geometry as tg
 
 from learnaug import ops
-from learnaug.ops.geometry import matrices
-from learnaug.ops.table import op_numbers
 
-Call = Callable[[Any], Any]
-
-
-def matrix(op: str, value: float, side: int) -> np.ndarray:
-    """Return the 3x3 matrix of a warp, output -> input, pixel centres at +0.5."""
-    number = np.array(op_numbers(op), np.int16)
-    none = np.zeros((1, 4), np.float32)
-    at = np.array([value], np.float32)
-    return matrices(number, at, none, (side, side), whole_pixels=True)[0]
-
+FLAGS = {
+    "nearest": cv2.INTER_NEAREST, "bilinear": cv2.INTER_LINEAR, "bicubic": cv2.INTER_CUBIC,
+}  # fmt: skip
 
 # --- Pillow: torchvision and timm -----------------------------------------------------------------
 
 
-def torchvision_pil(op: str, value: float, side: int) -> Call:
+def torchvision_pil(step: Step, side: int) -> Call | None:
     """Return torchvision's Pillow kernel."""
-    if op in WARPS:
-        return torchvision_warp(op, value, side, tg._rotate_image_pil, tg._affine_image_pil)
+    if step.op in WARPS:
+        return torchvision_warp(step, side, tg._rotate_image_pil, tg._affine_image_pil)
     kernels = {
         "brightness": tp.adjust_brightness, "contrast": tp.adjust_contrast,
         "color": tp.adjust_saturation, "sharpness": tp.adjust_sharpness,
         "posterize": lambda image, bits: tp.posterize(image, int(bits)), "solarize": tp.solarize,
         "autocontrast": tp.autocontrast, "equalize": tp.equalize, "invert": tp.invert,
     }  # fmt: skip
-    return bound(kernels[op], op, value)
+    return bound(kernels[step.op], step)
 
 
-def torchvision_tensor(op: str, value: float, side: int) -> Call:
+def torchvision_tensor(step: Step, side: int) -> Call | None:
     """Return torchvision's kernel for uint8 tensors."""
-    if op in WARPS:
-        return torchvision_warp(op, value, side, tv.rotate_image, tv.affine_image)
+    if step.op in WARPS:
+        if step.kind == "bicubic":
+            return None
+        return torchvision_warp(step, side, tv.rotate_image, tv.affine_image)
     kernels = {
         "brightness": tv.adjust_brightness_image, "contrast": tv.adjust_contrast_image,
         "color": tv.adjust_saturation_image, "sharpness": tv.adjust_sharpness_image,
@@ -73,14 +68,15 @@ def torchvision_tensor(op: str, value: float, side: int) -> Call:
         "solarize": tv.solarize_image, "autocontrast": tv.autocontrast_image,
         "equalize": tv.equalize_image, "invert": tv.invert_image,
     }  # fmt: skip
-    return bound(kernels[op], op, value)
+    return bound(kernels[step.op], step)
 
 
-def torchvision_warp(op: str, value: float, side: int, rotate: Call, affine: Call) -> Call:
+def torchvision_warp(step: Step, side: int, rotate: Call, affine: Call) -> Call:
     """Return rotate or affine as torchvision's own AutoAugment calls them."""
-    nearest = InterpolationMode.NEAREST
+    op, value = step.op, step.value
+    kind = InterpolationMode(step.kind)
     if op == "rotate":
-        return partial(rotate, angle=value, interpolation=nearest)
+        return partial(rotate, angle=value, interpolation=kind)
     shift, shear, middle = [0, 0], [0.0, 0.0], None
     axis = int(op.endswith("y"))
     if op.startswith("shear"):
@@ -89,12 +85,13 @@ def torchvision_warp(op: str, value: float, side: int, rotate: Call, affine: Cal
         shift[axis] = round(value * side)
     return partial(
         affine, angle=0.0, translate=shift, scale=1.0, shear=shear,
-        interpolation=nearest, center=middle,
+        interpolation=kind, center=middle,
     )  # fmt: skip
 
 
-def timm(op: str, value: float, side: int) -> Call:
-    """Return timm's function, nearest and black."""
+def timm(step: Step, side: int) -> Call | None:
+    """Return timm's function, black outside."""
+    op, value = step.op, step.value
     kernels = {
         "shear_x": ta.shear_x, "shear_y": ta.shear_y, "translate_x": ta.translate_x_abs,
         "translate_y": ta.translate_y_abs, "rotate": ta.rotate, "brightness": ta.brightness,
@@ -105,15 +102,16 @@ def timm(op: str, value: float, side: int) -> Call:
     kernel = kernels[op]
     if op in WARPS:
         amount = -round(value * side) if op.startswith("translate") else value
-        options = {"resample": Image.Resampling.NEAREST, "fillcolor": (0, 0, 0)}
+        options = {"resample": Image.Resampling[step.kind.upper()], "fillcolor": (0, 0, 0)}
         return lambda image: kernel(image, amount, **options)
-    return bound(kernel, op, value)
+    return bound(kernel, step)
 
 
-def bound(kernel: Call, op: str, value: float) -> Call:
+def bound(kernel: Call, step: Step) -> Call:
     """Return the kernel with its magnitude, if it has one."""
-    if not ops.TABLE[op].unit:
+    if ops.TABLE[step.op].plain:
         return kernel
+    value = step.value
     return lambda image: kernel(image, value)
 
 
@@ -123,17 +121,15 @@ _SMOOTH = np.array([[1, 1, 1], [1, 5, 1], [1, 1, 1]], np.float32) / 13
 _CENTRE = np.array([[0, 0, 0], [0, 1, 0], [0, 0, 0]], np.float32)
 
 
-def albumentations(op: str, value: float, side: int) -> Call:
+def albumentations(step: Step, side: int) -> Call | None:
     """Return the function that the transform of Albumentations calls in the end."""
-    if op in WARPS:
-        # OpenCV counts pixel centres at 0 and wants the matrix from input to output.
-        half = np.array([[1, 0, 0.5], [0, 1, 0.5], [0, 0, 1]])
-        forward = np.linalg.inv(np.linalg.inv(half) @ matrix(op, value, side) @ half)
+    if warps(step):
         return partial(
-            ag.warp_affine_with_value_extension, matrix=forward[:2], dsize=(side, side),
-            flags=cv2.INTER_NEAREST, border_mode=cv2.BORDER_CONSTANT, border_value=0,
+            ag.warp_affine_with_value_extension, matrix=forward(step, side), dsize=(side, side),
+            flags=FLAGS[step.kind], border_mode=cv2.BORDER_CONSTANT, border_value=0,
         )  # fmt: skip
-    if op == "sharpness":
+    if step.op == "sharpness":
+        value = step.value
         return partial(ap.convolve, kernel=value * _CENTRE + (1 - value) * _SMOOTH)
     kernels = {
         "brightness": ap.adjust_brightness_torchvision, "contrast": ap.adjust_contrast_torchvision,
@@ -142,26 +138,26 @@ def albumentations(op: str, value: float, side: int) -> Call:
         "solarize": lambda image, threshold: ap.solarize(image, threshold / 255),
         "autocontrast": lambda image: ap.auto_contrast(image, 0, None, "pil"),
     }  # fmt: skip
-    return bound(kernels[op], op, value)
+    return bound(kernels[step.op], step)
 
 
 # --- Kornia: whole groups of pictures, float in between -------------------------------------------
 
 
-def kornia_group(op: str, values: list[float], side: int) -> Call:
+def kornia_group(steps: list[Step], side: int) -> Call | None:
     """Return Kornia's function of float pictures [b, 3, side, side] in [0, 1]."""
-    if op in WARPS:
-        half = np.array([[1, 0, 0.5], [0, 1, 0.5], [0, 0, 1]])
-        forward = [
-            np.linalg.inv(np.linalg.inv(half) @ matrix(op, value, side) @ half)[:2]
-            for value in values
-        ]
-        maps = torch.from_numpy(np.array(forward, np.float32))
-        return lambda x: kornia.geometry.transform.warp_affine(
-            x, maps, (side, side), mode="nearest"
-        )
+    op, kind = steps[0].op, steps[0].kind
+    if op not in OPERATIONS and (call := peers_rest.kornia_group(steps)):
+        return call
+    if warps(steps[0]):
+        maps = torch.from_numpy(np.array([forward(step, side) for step in steps], np.float32))
+        warp = partial(kornia.geometry.transform.warp_affine, M=maps, dsize=(side, side), mode=kind)
+        # Cubic weights leave [0, 1], and bytes would wrap around.
+        return (lambda x: warp(x).clamp_(0, 1)) if kind == "bicubic" else warp
+    if op not in OPERATIONS:
+        return None
     enhance = kornia.enhance
-    numbers = torch.tensor(values)
+    numbers = torch.tensor([step.value for step in steps])
     if op == "posterize":
         bits = numbers.int()
         return lambda x: enhance.posterize(x, bits)
@@ -179,18 +175,20 @@ def kornia_group(op: str, values: list[float], side: int) -> Call:
     return (lambda x: kernel(x, numbers)) if ops.TABLE[op].unit else kernel
 
 
-def kornia_batch(images: Tensor, steps: Plan) -> Callable[[], Tensor]:
+def kornia_batch(images: Tensor, steps: Plan) -> Callable[[], Tensor] | None:
     """Return the whole plan on a uint8 batch: slot by slot, one call for each operation."""
     side = images.shape[-1]
     slots = []
     for slot in zip(*steps, strict=True):
         groups: dict[str, list[int]] = {}
-        for row, (op, _) in enumerate(slot):
-            groups.setdefault(op, []).append(row)
+        for row, step in enumerate(slot):
+            groups.setdefault(step.op, []).append(row)
         slots.append([
-            (torch.tensor(rows), kornia_group(op, [slot[row][1] for row in rows], side))
-            for op, rows in groups.items()
+            (torch.tensor(rows), kornia_group([slot[row] for row in rows], side))
+            for rows in groups.values()
         ])  # fmt: skip
+    if any(call is None for groups in slots for _, call in groups):
+        return None
 
     def run() -> Tensor:
         x = images.float().div_(255)
@@ -220,27 +218,44 @@ TABLES = {
 PEERS = (*TABLES, "kornia")
 
 
-def contender(name: str, images: Tensor, steps: Plan) -> Callable[[], Any]:
+def contender(name: str, images: Tensor, steps: Plan) -> Callable[[], Any] | None:
     """Return the plan of these pictures in one library; the pictures lie ready in its own form.
 
     Args:
         name: one of PEERS; with "-arrays" the way from uint8 to Pillow and back is counted.
         images: uint8, [b, 3, side, side].
         steps: the plan of these b pictures.
+
+    Returns:
+        A function without arguments; None where the library has no such operation.
     """
     if name == "kornia":
         return kornia_batch(images, steps)
     side = images.shape[-1]
-    calls = [[TABLES[name](op, value, side) for op, value in row] for row in steps]
+    if steps[0][0].op in MIXING:
+        return peers_rest.mixing(name, images, steps[0][0])
+    calls = [[kernel_of(name, step, side) for step in row] for row in steps]
+    if any(call is None for row in calls for call in row):
+        return None
     if name == "torchvision-tensor":
         return partial(chains, list(images), calls)
-    arrays = [np.ascontiguousarray(image.permute(1, 2, 0).numpy()) for image in images]
+    arrays = peers_rest.arrays(images)
     if name == "albumentations":
         return partial(chains, arrays, calls)
     if name.endswith("-arrays"):
         whole = [[Image.fromarray, *row, np.asarray] for row in calls]
         return partial(chains, arrays, whole)
     return partial(chains, [Image.fromarray(array) for array in arrays], calls)
+
+
+def kernel_of(name: str, step: Step, side: int) -> Call | None:
+    """Return a library's kernel with its magnitudes; None where it has none."""
+    if step.op in OPERATIONS:
+        return TABLES[name](step, side)
+    kernel = peers_rest.TABLES.get(name, {}).get(step.op)
+    if kernel is None and name == "albumentations" and warps(step):
+        return albumentations(step, side)
+    return kernel and kernel(step, side)
 
 
 def chains(images: list[Any], calls: list[list[Call]]) -> list[Any]:
