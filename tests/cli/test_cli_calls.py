@@ -54,7 +54,9 @@ def studied(monkeypatch, tmp_path):
         say({"event": "run-failed", **at, "share": 0.2, "error": "out of memory"})
         say({"event": "run-stopped", **at, "share": 0.2})
         say({"event": "verdict", "words": "said on stdout alone"})
-        return SimpleNamespace(summary=SUMMARY, out=tmp_path / "out", report=page)
+        policy = tmp_path / "policy.json"
+        policy.write_text("{}")
+        return SimpleNamespace(summary=SUMMARY, out=tmp_path / "out", report=page, policy=policy)
 
     def train(*args, say, **options):
         called.update(options, args=args)

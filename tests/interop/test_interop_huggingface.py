@@ -111,3 +111,10 @@ def test_columns_that_are_not_there() -> None:
         as_hf_transform(FLIP)({"img": [picture()]})
     with pytest.raises(UsageError, match="PIL image or a tensor, but got ndarray"):
         as_hf_transform(FLIP)({"image": [np.zeros((3, 3))]})
+
+
+def test_masks_in_colour_are_refused_by_name() -> None:
+    transform = as_hf_transform("flip-crop", mask_key="mask")
+    picture = Image.new("RGB", (8, 8))
+    with pytest.raises(UsageError, match=r"mode 'RGB'"):
+        transform({"image": [picture], "mask": [Image.new("RGB", (8, 8))]})

@@ -85,3 +85,18 @@ def test_weights_per_class_need_labels():
     changed, labels = augment.apply(images, [0, 1, 0, 1], seed=0)
     assert changed.reshape(4, -1).max(1).tolist() == [255, 0, 255, 0]
     assert labels == [0, 1, 0, 1]
+
+
+@pytest.mark.parametrize("name", ["trivialaugment", "flip-crop+mixup", "uniform"])
+def test_a_device_is_not_waited_for(name):
+    """Meta tensors hold no values: whatever is read back from the device fails here."""
+    images = torch.empty((6, 3, 8, 8), device="meta")
+    labels = torch.empty(6, dtype=torch.int64, device="meta")
+    for pictures in (images, images.to(torch.uint8)):
+        after, targets = load_augmenter(name).apply(pictures, labels, seed=0, classes=4)
+        assert (after.shape, after.dtype, after.device.type) == (*_kind(pictures), "meta")
+        assert targets.shape == ((6, 4) if "mixup" in name else (6,))
+
+
+def _kind(tensor):
+    return tensor.shape, tensor.dtype

@@ -1,8 +1,10 @@
 """The compiled kernels against the PyTorch back end, which shares no code with them but maps."""
 
 import os
+import re
 import subprocess
 import sys
+from dataclasses import fields, replace
 from pathlib import Path
 
 import numpy as np
@@ -13,6 +15,7 @@ from hypothesis import strategies as st
 from numba import njit
 from ops_helpers import NAMES, drawn_for, magnitude, noise, one
 
+from learnaug.errors import UsageError
 from learnaug.ops import TABLE, apply, apply_masks, jit, kernels, primitives, spaces
 from learnaug.ops.kernels import bytes64, lookup, picture, threads
 
@@ -237,11 +240,81 @@ def test_a_changed_source_is_compiled_anew():
     assert len(jit.stamp()) == 64
 
 
-def test_where_nothing_can_be_written_it_is_compiled_in_memory(monkeypatch):
-    def refuse(*_, cache=False, **__):
-        if cache:
-            raise RuntimeError("cannot cache function: no locator available")
-        return njit
+def test_the_stamp_covers_all_that_is_compiled():
+    """What the compiled files import of ours is compiled too, or a constant in what is."""
+    home = Path(jit.__file__).parent
+    covered = {"jit", "geometry", "table", "kernels"}
+    host = {"kernels/__init__.py", "kernels/threads.py"}  # these are not compiled
+    for file in [home / "geometry.py", *home.glob("kernels/*.py")]:
+        if file.relative_to(home).as_posix() in host:
+            continue
+        for name in re.findall(r"^from learnaug\.ops\.(\w+)", file.read_text(), re.MULTILINE):
+            assert name in covered, (file, name)
 
-    monkeypatch.setattr(jit.numba, "njit", refuse)
-    assert jit.jit_cached(lambda x: x + 1)(2) == 3
+
+def test_where_nothing_can_be_written_it_is_compiled_in_memory():
+    nowhere = {"NUMBA_CACHE_LOCATOR_CLASSES": "_UserProvidedCacheLocator"}
+    done = run(NOWHERE, NUMBA_CACHE_DIR="/proc/nowhere", **nowhere)
+    assert done.stdout == "[[[[255, 0]]]]\n", done.stderr
+
+
+NOWHERE = """
+import torch
+from learnaug.ops import Element, Policy, Stage, apply, draw
+from learnaug.seeds import Seeds
+policy = Policy((Stage(((Element("invert"),),)),))
+images = torch.tensor([[[[0, 255]]]], dtype=torch.uint8)
+print(apply(images, draw(policy, 1, Seeds(0).numpy(), (1, 2))).tolist())
+"""
+
+
+def test_read_only_draws_are_not_compiled_anew():
+    images = noise(4, 3, 8, 8)
+    drawn = drawn_for(images, spaces.uniform())
+    expected = apply(images, drawn)
+    before = len(kernels.pictures.signatures)
+    for field in fields(drawn):
+        if field.name != "size":
+            getattr(drawn, field.name).setflags(write=False)
+    assert torch.equal(apply(images, drawn), expected)
+    assert len(kernels.pictures.signatures) == before
+
+
+@pytest.mark.parametrize(
+    ("name", "value", "words"),
+    [
+        ("ops", 99, "ops: -1 to 32"),
+        ("ops", -3, "ops: -1 to 32"),
+        ("partner", 10**8, "partner: 0 to 3"),
+        ("partner", -1, "partner: 0 to 3"),
+        ("interpolation", 5, "interpolation: 0 to 2"),
+        ("value", np.nan, "finite"),
+    ],
+)
+@pytest.mark.parametrize("backend", [None, primitives])
+def test_draws_that_lead_out_of_the_batch_are_refused(name, value, words, backend):
+    images = noise(4, 3, 8, 8)
+    drawn = drawn_for(images, spaces.mixup())
+    getattr(drawn, name)[2] = value
+    with pytest.raises(UsageError, match=words):
+        apply(images, drawn, backend)
+
+
+def test_draws_of_another_batch_are_refused():
+    images = noise(4, 3, 8, 8)
+    drawn = drawn_for(images, spaces.mixup())
+    drawn.partner[:] = [[3], [2], [1], [0]]
+    with pytest.raises(UsageError, match="partner: 0 to 1"):
+        apply(images[:2], drawn.take(np.array([0, 1])))
+    with pytest.raises(UsageError, match=r"value: shape \(4, 1\) must hold, but got \(1, 1\)"):
+        apply(images, replace(drawn, value=drawn.value[:1]))
+
+
+@pytest.mark.parametrize("dtype", [torch.float32, torch.int32, torch.bool])
+def test_masks_of_other_kinds_are_refused(dtype):
+    masks = noise(4, 8, 8) % 2
+    drawn = drawn_for(masks[:, None], spaces.flip_crop())
+    with pytest.raises(UsageError, match=r"uint8 or int64 \[B, H, W\]"):
+        apply_masks(masks.to(dtype), drawn)
+    with pytest.raises(UsageError, match=r"uint8 or int64 \[B, H, W\]"):
+        apply_masks(masks[:, None], drawn)

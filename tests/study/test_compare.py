@@ -20,6 +20,7 @@ from torch import nn
 from learnaug import rundir, stats, study
 from learnaug.errors import DataError, RunError, UsageError
 from learnaug.methods import METHODS, Learned, load_augmenter
+from learnaug.ops import Policy
 from learnaug.study import job as job_module
 from learnaug.study.job import finished
 from learnaug.study.plan import Job, Plan
@@ -91,6 +92,18 @@ def test_best_augmenter_is_ready_to_use(done: study.Comparison) -> None:
     images = done.best.augmenter.apply(np.zeros((2, 8, 8, 1), np.uint8), seed=0)
     assert images.shape == (2, 8, 8, 1)
     assert done.best.method == done.summary["verdict"]["candidate"]
+
+
+def test_the_policy_is_taken_home_with_its_evidence(done: study.Comparison) -> None:
+    policy, verdict = Policy.load(done.policy), done.summary["verdict"]
+    assert policy.stages == done.best.augmenter.policy.stages
+    assert policy.trained_on["data"] == done.summary["data"]["name"]
+    assert policy.trained_on["pictures"] == done.summary["data"]["train"]
+    assert policy.trained_on["fingerprint"] == done.summary["data"]["fingerprint"]
+    assert policy.evidence["difference"] == verdict["difference"]
+    assert policy.evidence["interval"] == tuple(verdict["interval"])
+    assert policy.evidence["pairs"] == verdict["pairs"]
+    assert (policy.evidence["part"], policy.evidence["baseline"]) == ("test", verdict["baseline"])
 
 
 def test_two_processes_give_the_same_bits_as_one(done: study.Comparison, tmp_path: Path) -> None:

@@ -250,3 +250,18 @@ def test_a_folder_of_others_is_refused(tmp_path):
     (tmp_path / "thesis.txt").write_text("")
     with pytest.raises(UsageError, match=r"thesis\.txt"):
         write_augmented("cutout", tiny.data(), tmp_path)
+
+
+def test_what_cannot_be_done_is_refused_before_anything_is_written(tmp_path):
+    mixup = learnaug.load_augmenter("mixup")
+    with pytest.raises(UsageError, match="use cutmix"):
+        write_augmented(mixup, masked(), tmp_path / "out")
+    assert not (tmp_path / "out").exists()
+    rarely = policy_of(Element("mixup", 1.0, p=0.01))
+    with pytest.raises(UsageError, match="use cutmix"):
+        write_augmented(rarely, masked(4), tmp_path / "out")
+    stage = Stage(((Element("invert"),), ()), ((1.0, 0.0),), given="class")
+    few = learnaug.methods.PolicyAugmenter(Policy((stage,), "one class"))
+    with pytest.raises(UsageError, match="labels must be"):
+        write_augmented(few, tiny.data(20), tmp_path / "out")
+    assert not (tmp_path / "out").exists()

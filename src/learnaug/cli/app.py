@@ -308,4 +308,5 @@ def _show(result: Any, as_json: bool) -> None:
         tables.print_json(told) if as_json else tables.print_pairs(told)
         return
     told = {**result.summary, "out": str(result.out), "report": str(result.report)}
+    told |= {"policy": str(result.policy)} if result.policy.is_file() else {}
     tables.print_json(told) if as_json else tables.print_comparison(told)

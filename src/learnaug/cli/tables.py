@@ -54,6 +54,8 @@ def print_comparison(told: Mapping[str, Any]) -> None:
     ]
     parts.append("\n".join(_verdicts(told)))
     parts.append(f"Report: {told['report']}")
+    if "policy" in told:
+        parts.append(f"Policy: {told['policy']}")
     print_text("\n\n".join(part for part in parts if part))
 
 

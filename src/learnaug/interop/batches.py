@@ -9,6 +9,7 @@ from typing import Any
 from torch import Tensor, nn
 from torch.utils.data import default_collate
 
+from learnaug import ops
 from learnaug.errors import UsageError
 from learnaug.interop.policies import Source, as_augmenter
 from learnaug.interop.seeding import next_seeds
@@ -63,6 +64,7 @@ def as_collate(
         >>> images.dtype, labels.shape
         (torch.uint8, torch.Size([4, 10]))
     """
+    ops.prepare()  # here, so that workers find it done
     return Collate(as_augmenter(source), classes, collate, keys)
 
 

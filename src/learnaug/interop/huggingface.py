@@ -108,6 +108,12 @@ def _plain(image: Any) -> Any:
 
 def _to_mask(mask: Any) -> tv_tensors.Mask:
     plain = mask if isinstance(mask, torch.Tensor) else torch.from_numpy(np.array(mask))
+    if plain.ndim != 2:
+        kind = f"mode {mask.mode!r}" if isinstance(mask, Image.Image) else f"{list(plain.shape)}"
+        raise UsageError(
+            f"a mask must be one class number a pixel, [H, W], but got {kind}",
+            mend='turn it into class numbers first; of a grey mask in colour: mask.convert("L")',
+        )
     return tv_tensors.Mask(plain)
 
 

@@ -2,11 +2,10 @@
 
 from __future__ import annotations
 
-from functools import reduce
 from pathlib import Path
 
 from learnaug.errors import UsageError
-from learnaug.methods import Chain, PolicyAugmenter, load_augmenter
+from learnaug.methods import PolicyAugmenter, load_augmenter, policy_of
 from learnaug.ops import Policy
 from learnaug.training import Augmenter
 
@@ -50,10 +49,9 @@ def as_policy(source: Source) -> Policy:
         'flip-crop+cutout'
     """
     augmenter = as_augmenter(source)
-    if isinstance(augmenter, PolicyAugmenter):
-        return augmenter.policy
-    if isinstance(augmenter, Chain):
-        return reduce(Policy.then, map(as_policy, augmenter.members))
+    policy = policy_of(augmenter)
+    if policy is not None:
+        return policy
     raise UsageError(
         f"a policy is needed, but {type(augmenter).__name__} is none: it has weights of its own",
         mend="augment whole batches: learnaug.interop.as_batch_transform or as_collate",

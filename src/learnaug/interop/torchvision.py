@@ -70,6 +70,7 @@ def as_transform(
             f"policy {policy.name!r} has weights per class: it must know the class of a sample",
             mend="give label=, a function from a sample to its class; or use as_collate",
         )
+    ops.prepare()  # here, so that workers find it done
     return PolicyTransform(policy, label, ignore_index)
 
 

@@ -2,6 +2,7 @@
 
 from learnaug.methods.augmenters import Chain as Chain
 from learnaug.methods.augmenters import PolicyAugmenter as PolicyAugmenter
+from learnaug.methods.augmenters import policy_of as policy_of
 from learnaug.methods.augmenters import traced as traced
 from learnaug.methods.base import Budget as Budget
 from learnaug.methods.base import Learned as Learned

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass, replace
+from functools import reduce
 from pathlib import Path
 from typing import Any
 
@@ -13,7 +14,7 @@ from learnaug.methods import use
 from learnaug.seeds import Seeds
 from learnaug.training import Augmenter
 
-__all__ = ["Chain", "PolicyAugmenter", "load_folder", "traced"]
+__all__ = ["Chain", "PolicyAugmenter", "load_folder", "policy_of", "traced"]
 
 FILE = "augmenter.json"
 MAX_DEPTH = 2  # chains within chains
@@ -57,7 +58,8 @@ class PolicyAugmenter:
     def traced(self, batch: Batch, seeds: Seeds) -> tuple[Batch, ops.Drawn]:
         """Return what a call returns, and what was drawn for it."""
         height, width = batch.images.shape[2:]
-        labels = batch.targets.argmax(1).cpu().numpy() if batch.targets.ndim == 2 else None
+        # Read back only where it is needed: a GPU would have to be waited for.
+        labels = batch.targets.argmax(1).cpu().numpy() if self.by_class else None
         drawn = ops.draw(
             self.policy, len(batch.images), seeds.numpy(), size=(height, width), labels=labels
         )
@@ -121,6 +123,16 @@ class Chain:
     ) -> Any:
         """Augment loose images and labels; see `learnaug.methods.use.apply`."""
         return use.apply(self, images, labels, seed=seed, classes=classes)
+
+
+def policy_of(augmenter: Augmenter) -> ops.Policy | None:
+    """Return the one policy that does what the augmenter does; None where it is more than that."""
+    if isinstance(augmenter, PolicyAugmenter):
+        return augmenter.policy
+    if not isinstance(augmenter, Chain):
+        return None
+    parts = [policy for member in augmenter.members if (policy := policy_of(member))]
+    return reduce(ops.Policy.then, parts) if len(parts) == len(augmenter.members) else None
 
 
 def traced(

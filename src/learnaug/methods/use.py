@@ -61,7 +61,8 @@ def apply(
             "it must know K",
             mend="give classes=K, or labels as probabilities [B, K]",
         )
-    targets = _targets(labels, number, classes)
+    needed = augmenter.mixes or augmenter.by_class or not isinstance(labels, Tensor)
+    targets = _targets(labels if needed else None, number, classes)
     zero = torch.zeros(number, dtype=torch.bool, device=pictures.device)
     ones = torch.ones(number, device=pictures.device)
     batch = Batch(pictures, targets.to(pictures.device), ones, zero)
@@ -104,13 +105,21 @@ def to_uint8(images: Any) -> tuple[Tensor, Callable[[Tensor], Any]]:
         return first.contiguous(), restore
     if not kind.is_floating_point:
         raise UsageError(f"images must be uint8 or float in [0, 1], but got {kind}")
-    low, high = (float(v) for v in first.aminmax()) if first.numel() else (0.0, 1.0)
+    _check_range(first)
+    return (first.float() * 255).round().to(torch.uint8).contiguous(), restore
+
+
+def _check_range(images: Tensor) -> None:
+    if images.device.type != "cpu":  # without waiting for the device
+        words = "float images must lie in [0, 1]: augment before you normalise"
+        torch._assert_async(((images >= 0) & (images <= 1)).all(), words)
+        return
+    low, high = (float(v) for v in images.aminmax()) if images.numel() else (0.0, 1.0)
     if not (low >= 0 and high <= 1):  # written so that NaN fails
         raise UsageError(
             f"float images must lie in [0, 1], but got values from {low:.4g} to {high:.4g}",
             mend="augment before you normalise, or give uint8 images in 0…255",
         )
-    return (first.float() * 255).round().to(torch.uint8).contiguous(), restore
 
 
 def _targets(labels: Any, number: int, classes: int | None) -> Tensor:
@@ -124,6 +133,9 @@ def _targets(labels: Any, number: int, classes: int | None) -> Tensor:
         )
     if given.ndim == 2:
         return given.float()
+    if classes is not None and given.device.type != "cpu":  # without waiting for the device
+        torch._assert_async(((given >= 0) & (given < classes)).all(), "labels must lie in 0…K-1")
+        return (given.unsqueeze(1) == torch.arange(classes, device=given.device)).float()
     least = int(given.max()) + 1 if number else 1
     if (number and int(given.min()) < 0) or (classes is not None and least > classes):
         raise UsageError(f"labels must lie in 0…{(classes or least) - 1}, but got {given.tolist()}")

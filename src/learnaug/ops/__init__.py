@@ -4,6 +4,7 @@ from learnaug.ops.apply import Backend as Backend
 from learnaug.ops.apply import apply as apply
 from learnaug.ops.apply import apply_masks as apply_masks
 from learnaug.ops.apply import mix_targets as mix_targets
+from learnaug.ops.apply import prepare as prepare
 from learnaug.ops.boxes import apply_boxes as apply_boxes
 from learnaug.ops.boxes import apply_points as apply_points
 from learnaug.ops.describe import describe as describe

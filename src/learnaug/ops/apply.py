@@ -2,20 +2,26 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
+
+import numpy as np
 import torch
 from torch import Tensor
 
 from learnaug.errors import UsageError
 from learnaug.ops import kernels, primitives
 from learnaug.ops.batched import change_images, move_masks
-from learnaug.ops.draw import Drawn
+from learnaug.ops.draw import EXTRA, Drawn
 from learnaug.ops.primitives import Backend
 from learnaug.ops.rows import upload
-from learnaug.ops.table import op_numbers
+from learnaug.ops.table import INTERPOLATIONS, TABLE, op_numbers
 
-__all__ = ["Backend", "apply", "apply_masks", "mix_targets"]
+__all__ = ["Backend", "apply", "apply_masks", "mix_targets", "prepare"]
 
 (_MIXUP,) = op_numbers("mixup")
+_SHAPES = dict.fromkeys(("value", "fill", "interpolation", "partner", "mix"), ()) | {
+    "extra": (EXTRA,)
+}
 
 
 def apply(images: Tensor, drawn: Drawn, backend: Backend | None = None) -> Tensor:
@@ -56,6 +62,15 @@ def apply(images: Tensor, drawn: Drawn, backend: Backend | None = None) -> Tenso
     return change_images(images, drawn, primitives if backend is None else backend)
 
 
+def prepare() -> None:
+    """Compile what `apply` needs on the processor, or load it where this was done before.
+
+    `apply` does so by itself at its first call. A program that starts workers calls this first, so
+    that not every one of them compiles.
+    """
+    kernels.ready()
+
+
 def apply_masks(masks: Tensor, drawn: Drawn, ignore_index: int = 255) -> Tensor:
     """Return the masks moved as their pictures; other operations leave them.
 
@@ -65,8 +80,13 @@ def apply_masks(masks: Tensor, drawn: Drawn, ignore_index: int = 255) -> Tensor:
         ignore_index: class number where a picture ends.
 
     Raises:
-        UsageError: mixup was drawn: a mixture of two pictures has no hard mask.
+        UsageError: the masks are not uint8 or int64 [B, H, W], or not what was drawn for; or mixup
+            was drawn: a mixture of two pictures has no hard mask.
     """
+    if masks.dtype not in (torch.uint8, torch.int64) or masks.dim() != 3:
+        raise UsageError(
+            f"masks must be uint8 or int64 [B, H, W], but got {masks.dtype} {list(masks.shape)}"
+        )
     _same(masks, drawn)
     if (drawn.ops == _MIXUP).any():
         raise UsageError("mixup cannot be used with masks: use cutmix, whose pixels stay whole")
@@ -106,3 +126,26 @@ def _same(images: Tensor, drawn: Drawn) -> None:
 def _check_batch(count: int, drawn: Drawn) -> None:
     if count != len(drawn):
         raise UsageError(f"drawn for a batch of {len(drawn)}, but got {count}")
+    faults = list(_faults(drawn))
+    if faults:
+        # Compiled code reads where it is told to: nothing may lead it out of the batch.
+        raise UsageError(
+            "these draws cannot be applied", faults, "take them from `draw`, for the whole batch"
+        )
+
+
+def _faults(drawn: Drawn) -> Iterator[str]:
+    shape = drawn.ops.shape
+    for name, more in _SHAPES.items():
+        if getattr(drawn, name).shape != shape + more:
+            yield f"{name}: shape {shape + more} must hold, but got {getattr(drawn, name).shape}"
+    for name, low, high in (
+        ("ops", -1, len(TABLE) - 1),
+        ("partner", 0, len(drawn) - 1),
+        ("interpolation", 0, len(INTERPOLATIONS) - 1),
+    ):
+        values = getattr(drawn, name)
+        if values.size and not (low <= values.min() and values.max() <= high):
+            yield f"{name}: {low} to {high} must hold, but got {values.min()} to {values.max()}"
+    if not np.isfinite(drawn.value).all():
+        yield "value: every magnitude must be finite"

@@ -20,15 +20,13 @@ from learnaug.ops.draw import Drawn
 from learnaug.ops.geometry import matrices
 from learnaug.ops.primitives import Backend
 from learnaug.ops.rows import runs, upload
-from learnaug.ops.table import INTERPOLATIONS, TABLE, op_numbers
+from learnaug.ops.table import INTERPOLATIONS, KIND, PRIMITIVES, op_numbers
 
 __all__ = ["change_images", "move_masks"]
 
-_KINDS = ("none", "warp", "lookup", "blend", "convolve")
-_WARP, _BLEND = _KINDS.index("warp"), _KINDS.index("blend")
-_KIND = np.array([_KINDS.index(op.primitive) for op in TABLE.values()] + [0])  # [-1]: nothing
+_WARP, _BLEND = PRIMITIVES.index("warp"), PRIMITIVES.index("blend")
 _NEAREST = INTERPOLATIONS.index("nearest")
-_MASK_KIND = np.where(_KIND == _WARP, _WARP, 0)
+_MASK_KIND = np.where(KIND == _WARP, _WARP, 0)
 _MASK_KIND[op_numbers("cutmix")[0]] = _BLEND
 
 # (the pictures of one primitive, all pictures before the slot, the former's numbers) -> changed
@@ -49,7 +47,7 @@ def change_images(images: Tensor, drawn: Drawn, backend: Backend) -> Tensor:
     change = {kind: partial(run, backend) for kind, run in enumerate(_RUN, 1)}
     out = images.clone(memory_format=torch.contiguous_format)
     for slot in range(drawn.ops.shape[1]):
-        out = _slot(out, drawn, slot, _KIND, change)
+        out = _slot(out, drawn, slot, KIND, change)
     return out
 
 
@@ -117,7 +115,7 @@ def _convolve(backend: Backend, own: Tensor, before: Tensor, part: Drawn) -> Ten
     return backend.convolve(own, upload(lower.blur_kernels(part.value), own.device))
 
 
-_RUN = (_warp, _lookup, _blend, _convolve)  # in the order of _KINDS
+_RUN = (_warp, _lookup, _blend, _convolve)  # in the order of PRIMITIVES
 
 
 def _warp_masks(ignore_index: int, own: Tensor, before: Tensor, part: Drawn) -> Tensor:

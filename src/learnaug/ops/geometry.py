@@ -8,18 +8,22 @@ The functions of one picture are compiled; both back ends use them.
 from __future__ import annotations
 
 import math
+from functools import cache
 from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
-from learnaug.ops.jit import jit, jit_cached, stamp
+from learnaug.ops.jit import announced, jit, jit_cached, stamp
 from learnaug.ops.table import op_numbers
 
-__all__ = ["box", "matrices"]
+__all__ = ["NEAREST_BITS", "SMOOTH_BITS", "affine", "box", "box_ends", "matrices"]
 
 Floats = NDArray[np.float64]
 Extra = NDArray[np.float32]
+NEAREST_BITS = 16  # of fixed point; what Pillow uses: the same pixels, also on the brink of two
+SMOOTH_BITS = 32
+
 Map = tuple[float, float, float, float, float, float]
 Size = tuple[int, int]
 
@@ -57,9 +61,9 @@ def matrices(
         [-1.0, 0.0, 5.0]
     """
     out = np.broadcast_to(np.eye(3), (len(ops), 3, 3)).copy()
-    numbers = np.ascontiguousarray(ops, np.int16), np.ascontiguousarray(value, np.float32)
-    places = np.ascontiguousarray(extra, np.float32)
-    _all_matrices(*numbers, places, int(size[0]), int(size[1]), whole_pixels, out)
+    kinds = (np.int16, np.float32, np.float32)
+    arrays = [np.require(a, k, ["C", "W"]) for a, k in zip((ops, value, extra), kinds, strict=True)]
+    _ready()(*arrays, int(size[0]), int(size[1]), whole_pixels, out)
     return out
 
 
@@ -176,7 +180,7 @@ def _resized_crop(v: float, extra: Extra, H: int, W: int) -> Map:
     return wide / max(W, 1), 0.0, left, 0.0, high / max(H, 1), top
 
 
-def _keyed(key: str) -> Any:
+def _keyed(cache_key: str) -> Any:
     def all_matrices(
         ops: NDArray[np.int16],
         value: NDArray[np.float32],
@@ -186,7 +190,7 @@ def _keyed(key: str) -> Any:
         whole_pixels: bool,
         out: Floats,
     ) -> None:
-        for i in range(len(ops) if key else 0):
+        for i in range(len(ops) if cache_key else 0):  # which closes over the key
             a, b, c, d, e, f = affine(ops[i], np.float64(value[i]), extra[i], H, W, whole_pixels)
             out[i, 0, 0], out[i, 0, 1], out[i, 0, 2] = a, b, c
             out[i, 1, 0], out[i, 1, 1], out[i, 1, 2] = d, e, f
@@ -195,3 +199,12 @@ def _keyed(key: str) -> Any:
 
 
 _all_matrices = _keyed(stamp())
+
+
+@cache
+def _ready() -> Any:
+    """Return the compiled function, compiled or loaded by now."""
+    none = np.zeros(0, np.int16), np.zeros(0, np.float32), np.zeros((0, 4), np.float32)
+    with announced():
+        _all_matrices(*none, 1, 1, True, np.zeros((0, 3, 3)))
+    return _all_matrices

@@ -6,15 +6,20 @@ forked, as the workers of a DataLoader are, and its own pool may not be entered 
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from functools import cache
 from hashlib import sha256
+from logging import getLogger
 from pathlib import Path
+from threading import Timer
 from typing import Any, TypeVar, cast
 
 import numba
 
-__all__ = ["jit", "jit_cached", "stamp"]
+__all__ = ["announced", "jit", "jit_cached", "stamp"]
+
+PATIENCE = 2.0  # seconds; what was compiled before is loaded in less
 
 F = TypeVar("F", bound=Callable[..., Any])
 # Without Python's lock; as NumPy, without a test for division by zero.
@@ -30,13 +35,26 @@ def jit(function: F) -> F:
 def jit_cached(function: F) -> F:
     """Compile a function that Python calls, and keep what was compiled on disk if possible.
 
-    The function must mention `stamp` as a variable of its closure, because Numba looks only at the
-    function's own file when it asks whether a cached one is still good.
+    The function must close over `stamp()`: Numba asks only of the function's own file and closure
+    whether a cached one is still good, and not of the functions that it calls.
     """
     try:
         return cast(F, numba.njit(cache=True, **_OPTIONS)(function))
     except RuntimeError:  # no folder can be written: neither beside the file nor at home
-        return jit(function)
+        return cast(F, numba.njit(**_OPTIONS)(function))
+
+
+@contextmanager
+def announced() -> Iterator[None]:
+    """Say so if what happens inside takes long, because it is compiled: once a machine."""
+    words = "compiling the image operations for this machine: about 15 s, once"
+    notice = Timer(PATIENCE, getLogger("learnaug").warning, [words])
+    notice.daemon = True
+    notice.start()
+    try:
+        yield
+    finally:
+        notice.cancel()
 
 
 @cache

@@ -14,13 +14,12 @@ import torch.nn.functional as F
 from numpy.typing import NDArray
 from torch import Tensor
 
+from learnaug.ops.geometry import NEAREST_BITS, SMOOTH_BITS
 from learnaug.ops.rows import runs, upload
 from learnaug.ops.table import INTERPOLATIONS
 
 __all__ = ["Backend", "blend", "convolve", "lookup", "warp"]
 
-NEAREST_BITS = 16  # what Pillow uses: the same pixels, also on the brink between two
-SMOOTH_BITS = 32
 _NEAREST = INTERPOLATIONS.index("nearest")
 
 

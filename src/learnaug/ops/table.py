@@ -10,9 +10,11 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import Literal
 
+import numpy as np
+
 from learnaug.errors import UsageError, nearest
 
-__all__ = ["INTERPOLATIONS", "NAMES", "TABLE", "Op", "op_named", "op_numbers"]
+__all__ = ["INTERPOLATIONS", "KIND", "NAMES", "PRIMITIVES", "TABLE", "Op", "op_named", "op_numbers"]
 
 Primitive = Literal["none", "warp", "lookup", "blend", "convolve"]
 INTERPOLATIONS = ("nearest", "bilinear", "bicubic")
@@ -120,8 +122,10 @@ _ROWS = (
        partner=True),
 )  # fmt: skip
 
+PRIMITIVES = ("none", "warp", "lookup", "blend", "convolve")
 TABLE: dict[str, Op] = {row.name: row for row in _ROWS}
 NAMES: tuple[str, ...] = tuple(TABLE)
+KIND = np.array([PRIMITIVES.index(op.primitive) for op in _ROWS] + [0])  # [-1]: nothing
 _NUMBERS = {name: number for number, name in enumerate(NAMES)}
 
 

@@ -42,6 +42,7 @@ from learnaug.rundir.layout import metrics_path as metrics_path
 from learnaug.rundir.layout import model_path as model_path
 from learnaug.rundir.layout import origin_path as origin_path
 from learnaug.rundir.layout import plan_path as plan_path
+from learnaug.rundir.layout import policy_path as policy_path
 from learnaug.rundir.layout import predictions_path as predictions_path
 from learnaug.rundir.layout import report_path as report_path
 from learnaug.rundir.layout import run_folder as run_folder

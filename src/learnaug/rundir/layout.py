@@ -28,6 +28,7 @@ __all__ = [
     "model_path",
     "origin_path",
     "plan_path",
+    "policy_path",
     "predictions_path",
     "report_path",
     "run_folder",
@@ -67,6 +68,11 @@ def plan_path(out: Place) -> Path:
 def summary_path(out: Place) -> Path:
     """Return the answer for programs."""
     return Path(out) / "summary.json"
+
+
+def policy_path(out: Place) -> Path:
+    """Return the policy of the method that won the screening, to be taken home."""
+    return Path(out) / "policy.json"
 
 
 def report_path(out: Place) -> Path:

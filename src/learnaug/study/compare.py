@@ -12,13 +12,14 @@ from learnaug.errors import RunError
 from learnaug.methods import CONTROLS, METHODS
 from learnaug.methods.augmenters import load_folder
 from learnaug.nets import Spec
-from learnaug.study.job import read_status
+from learnaug.study.job import newest_augmenter
 from learnaug.study.pool import execute
 from learnaug.study.prepare import Request, folder_for, name_of, owned, prepare, workers
 from learnaug.study.progress import Progress, Say
 from learnaug.study.samples import write_samples
 from learnaug.study.stop import Interrupted, Stop, listening
 from learnaug.study.summary import arms, best, summarise
+from learnaug.study.takehome import write_policy
 from learnaug.study.world import World
 from learnaug.training import Augmenter, Recipe
 
@@ -41,6 +42,11 @@ class Comparison:
     def report(self) -> Path:
         """The page for people."""
         return rundir.report_path(self.out)
+
+    @property
+    def policy(self) -> Path:
+        """The candidate's policy file; not there where the candidate is more than a policy."""
+        return rundir.policy_path(self.out)
 
     @property
     def best(self) -> Best:
@@ -72,12 +78,7 @@ class Best:
     @property
     def folder(self) -> Path:
         """The folder of its augmenter, from the newest run."""
-        runs = rundir.run_folder(self.out, self.method, 0).parent
-        done = [run for run in runs.glob("seed-*") if read_status(run)["state"] == "done"]
-        if not done:
-            raise RunError(f"no run of {self.method} is done yet", [str(self.out)], "resume it")
-        newest = max(done, key=lambda run: int(run.name.partition("-")[2]))
-        return rundir.augmenter_folder(newest)
+        return newest_augmenter(self.out, self.method)
 
     @property
     def augmenter(self) -> Augmenter:
@@ -177,6 +178,7 @@ def go_on(world: World, *, jobs: int | None, stop: Stop, progress: Progress) -> 
         execute(world, confirm, workers=number, stop=stop, tell=progress.tell)
     summary = summarise(world, before + watch())
     rundir.write_json(rundir.summary_path(out), summary)
+    write_policy(world, summary)
     if stop.signum:
         raise Interrupted(stop.signum)
     if stop.late:

@@ -16,13 +16,13 @@ from torch import nn
 
 from learnaug import rundir
 from learnaug.data import ImageSet
-from learnaug.errors import LearnaugError, printable
+from learnaug.errors import LearnaugError, RunError, printable
 from learnaug.methods import Budget, Learned, Learning
 from learnaug.study.plan import Job
 from learnaug.study.world import World
 from learnaug.training import Keep, Stopped, choose_device, fit, measure, predict
 
-__all__ = ["finished", "read_status", "run_job"]
+__all__ = ["finished", "newest_augmenter", "read_status", "run_job"]
 
 BROKEN_DISK = (73, 74, 75)  # exit statuses: cannot write, disk full or broken, in use
 Phase = Literal["learn", "train"]
@@ -40,6 +40,20 @@ def finished(out: Path, job: Job) -> bool:
     """Return whether this job is done and was scored on the part that it asks for."""
     status = read_status(rundir.run_folder(out, job.method, job.seed))
     return bool(status["state"] == "done" and status["part"] == job.part)
+
+
+def newest_augmenter(out: Path, method: str) -> Path:
+    """Return the folder of a method's augmenter, from its newest run that is done.
+
+    Raises:
+        RunError: no run of it is done yet.
+    """
+    runs = rundir.run_folder(out, method, 0).parent
+    done = [run for run in runs.glob("seed-*") if read_status(run)["state"] == "done"]
+    if not done:
+        raise RunError(f"no run of {method} is done yet", [str(out)], "resume it")
+    newest = max(done, key=lambda run: int(run.name.partition("-")[2]))
+    return rundir.augmenter_folder(newest)
 
 
 def run_job(world: World, job: Job, keep: Keep) -> dict[str, Any]:

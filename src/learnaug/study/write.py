@@ -17,7 +17,7 @@ import numpy as np
 from learnaug import rundir
 from learnaug.data import Batch, ImageSet, load, make_batch
 from learnaug.errors import UsageError
-from learnaug.methods import Chain, PolicyAugmenter, load_augmenter, traced
+from learnaug.methods import Chain, PolicyAugmenter, load_augmenter, policy_of, traced
 from learnaug.ops import Drawn
 from learnaug.seeds import Seeds
 from learnaug.study import manifest
@@ -80,6 +80,7 @@ def write_augmented(
     images = data if isinstance(data, ImageSet) else load(data, size=size, classes=classes)
     if images.channels not in (1, 3, 4):
         raise UsageError(f"PNG holds 1, 3 or 4 channels, but the pictures have {images.channels}")
+    _refuse_unfit(augment, images, Seeds(seed))
     folder = Path(out)
     asked = _asked(augment, images, copies, seed)
     _refuse_other(folder, asked)
@@ -161,6 +162,15 @@ def _rows(
         row |= {"source": images.ids[place], "copy": copy, "seed": seed}
         rows.append(row | {"operations": manifest.operations(drawn, number, ids)})
     return rows
+
+
+def _refuse_unfit(augment: Augmenter, images: ImageSet, seeds: Seeds) -> None:
+    """Refuse what cannot be done to these pictures before anything is written."""
+    policy = policy_of(augment)
+    used = {element.op for element in policy.elements()} if policy else set()
+    if images.masks is not None and "mixup" in used:
+        raise UsageError("mixup cannot be used with masks: use cutmix, whose pixels stay whole")
+    traced(augment, make_batch(images, np.arange(min(BATCH, len(images)))), images, seeds)
 
 
 def _asked(augment: Augmenter, images: ImageSet, copies: int, seed: int) -> dict[str, Any]:

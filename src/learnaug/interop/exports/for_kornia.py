@@ -22,7 +22,7 @@ class LearnedPolicy(nn.Module):
     """Draw and apply the policy, for each picture of a batch by itself.
 
     Pictures are rounded to the 256 levels that they had in their files. Random numbers are torch's
-    (`torch.manual_seed`), drawn on the host, so that no device has to wait.
+    (`torch.manual_seed`), drawn on the host.
     """
 
     def __init__(self, ignore_index: int = 255) -> None:

@@ -5,8 +5,6 @@ from __future__ import annotations
 from dataclasses import replace
 from functools import cache, partial
 from itertools import pairwise
-from logging import getLogger
-from threading import Timer
 from typing import Any
 
 import numpy as np
@@ -14,18 +12,19 @@ import torch
 from torch import Tensor
 
 from learnaug.ops.draw import Drawn
+from learnaug.ops.jit import announced
 from learnaug.ops.kernels.blend import CUTMIX, MIXUP
-from learnaug.ops.kernels.picture import KIND, WARP, pictures
+from learnaug.ops.kernels.picture import WARP, pictures
 from learnaug.ops.kernels.threads import split
 from learnaug.ops.kernels.warp import NEAREST
+from learnaug.ops.table import KIND
 
-__all__ = ["change_images", "move_masks"]
+__all__ = ["change_images", "move_masks", "ready"]
 
 _ARRAYS = {
     "ops": np.int16, "value": np.float32, "extra": np.float32, "fill": np.int16,
     "interpolation": np.int8, "partner": np.int64, "mix": np.float32,
 }  # fmt: skip
-PATIENCE = 2.0  # seconds; what was compiled before is loaded in less
 
 
 def change_images(images: Tensor, drawn: Drawn) -> Tensor:
@@ -38,10 +37,11 @@ def change_images(images: Tensor, drawn: Drawn) -> Tensor:
     if images.numel() == 0:
         return images.clone()
     now = images.contiguous()
-    arrays = [np.ascontiguousarray(getattr(drawn, name), kind) for name, kind in _ARRAYS.items()]
+    # One that may not be written is another type to Numba, for which it would compile anew.
+    arrays = [np.require(getattr(drawn, name), kind, ["C", "W"]) for name, kind in _ARRAYS.items()]
     for first, last in _segments(drawn):
         then = torch.empty_like(now)
-        work = partial(_pictures(), now.numpy(), then.numpy(), (first, last), *arrays)
+        work = partial(ready(), now.numpy(), then.numpy(), (first, last), *arrays)
         split(work, len(now), now[0].numel())
         now = then
     return now if now is not images else images.clone()
@@ -73,19 +73,11 @@ def _segments(drawn: Drawn) -> list[tuple[int, int]]:
 
 
 @cache
-def _pictures() -> Any:
-    """Return the compiled function; where compiling takes long, say so, which is once a machine."""
-    words = "compiling the image operations for this machine: about 15 s, once"
-    notice = Timer(PATIENCE, getLogger("learnaug").warning, [words])
-    notice.daemon = True
-    notice.start()
-    try:
-        picture = np.zeros((1, 1, 1, 1), np.uint8)
-        nothing = [
-            np.zeros((1, 1, 4)[: 3 if name == "extra" else 2], kind)
-            for name, kind in _ARRAYS.items()
-        ]
+def ready() -> Any:
+    """Return the compiled function, compiled or loaded by now."""
+    shapes = {"extra": (1, 1, 4)}
+    nothing = [np.zeros(shapes.get(name, (1, 1)), kind) for name, kind in _ARRAYS.items()]
+    picture = np.zeros((1, 1, 1, 1), np.uint8)
+    with announced():
         pictures(picture, picture.copy(), (0, 0), *nothing, 0, 0)
-    finally:
-        notice.cancel()
     return pictures

@@ -13,7 +13,7 @@ from learnaug.ops.kernels.blend import CUTMIX, MIXUP, blend, copy, mix
 from learnaug.ops.kernels.convolve import blur
 from learnaug.ops.kernels.lookup import compose, fill_table, lookup, sees
 from learnaug.ops.kernels.warp import NEAREST, warp
-from learnaug.ops.table import TABLE
+from learnaug.ops.table import KIND, PRIMITIVES
 
 __all__ = ["pictures"]
 
@@ -21,9 +21,7 @@ Pictures = NDArray[np.uint8]  # [B, C, H, W]
 Integers = NDArray[Any]
 Floats = NDArray[np.float32]
 
-_KINDS = ("none", "warp", "lookup", "blend", "convolve")
-NONE, WARP, LOOKUP, BLEND, CONVOLVE = range(5)
-KIND = np.array([_KINDS.index(op.primitive) for op in TABLE.values()] + [NONE])  # [-1]: nothing
+NONE, WARP, LOOKUP, BLEND, CONVOLVE = range(len(PRIMITIVES))
 
 
 @jit
@@ -50,7 +48,7 @@ def _next_table(ops: Integers, slot: int, end: int) -> int:
     return -1
 
 
-def _keyed(key: str) -> Any:
+def _keyed(cache_key: str) -> Any:
     def pictures(
         images: Pictures, out: Pictures, slots: tuple[int, int], ops: Integers, value: Floats,
         extra: NDArray[np.float32], fill: Integers, interpolation: Integers, partner: Integers,
@@ -59,15 +57,15 @@ def _keyed(key: str) -> Any:
         _, C, H, W = images.shape
         spare, table = np.empty((C, H, W), np.uint8), np.empty((C, 256), np.uint8)
         begin, end = slots
-        for i in range(first, last if key else first):
-            now, left, slot = images[i], _steps(ops[i, begin:end]), begin
-            if left == 0:
+        for i in range(first, last if cache_key else first):  # which closes over the key
+            now, writes, slot = images[i], _steps(ops[i, begin:end]), begin
+            if writes == 0:
                 copy(now.reshape(-1), out[i].reshape(-1))
-            while left > 0:
+            while writes > 0:
                 op, v = ops[i, slot], value[i, slot]
                 kind = KIND[op]
                 # What is written last goes to `out`, and every second one before it too.
-                then = out[i] if left % 2 == 1 else spare
+                then = out[i] if writes % 2 == 1 else spare
                 if kind == WARP:
                     smooth = interpolation[i, slot]
                     where = affine(op, np.float64(v), extra[i, slot], H, W, smooth == NEAREST)
@@ -90,7 +88,7 @@ def _keyed(key: str) -> Any:
                 slot += 1
                 if kind != NONE:
                     now = then
-                    left -= 1
+                    writes -= 1
 
     return jit_cached(pictures)
 

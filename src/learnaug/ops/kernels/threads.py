@@ -52,4 +52,5 @@ def _pool() -> ThreadPoolExecutor:
 
 
 # The threads do not exist in a forked child, as the workers of a DataLoader are.
-os.register_at_fork(after_in_child=_pool.cache_clear)
+if hasattr(os, "register_at_fork"):  # not on Windows, which does not fork
+    os.register_at_fork(after_in_child=_pool.cache_clear)

@@ -11,10 +11,9 @@ import math
 import numpy as np
 from numpy.typing import NDArray
 
-from learnaug.ops.geometry import Map
+from learnaug.ops.geometry import NEAREST_BITS, SMOOTH_BITS, Map
 from learnaug.ops.jit import jit
 from learnaug.ops.kernels.blend import HALF, clipped, copy, put
-from learnaug.ops.primitives import NEAREST_BITS, SMOOTH_BITS
 
 __all__ = ["NEAREST", "warp"]
 
