@@ -178,7 +178,8 @@ def test_json_of_a_comparison_is_one_document(studied, capsys, tmp_path, line):
     assert run([*line.split(), "--json"]) == 0
     told = json.loads(capsys.readouterr().out)
     assert told == SUMMARY | {
-        "out": str(tmp_path / "out"), "report": str(tmp_path / "report.html")
+        "out": str(tmp_path / "out"), "report": str(tmp_path / "report.html"),
+        "policy": str(tmp_path / "policy.json"),
     }  # fmt: skip
 
 

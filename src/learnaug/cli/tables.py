@@ -53,9 +53,8 @@ def print_comparison(told: Mapping[str, Any]) -> None:
         for stage, heading in STAGES.items()
     ]
     parts.append("\n".join(_verdicts(told)))
-    parts.append(f"Report: {told['report']}")
-    if "policy" in told:
-        parts.append(f"Policy: {told['policy']}")
+    places = [f"Policy: {told['policy']}"] if "policy" in told else []
+    parts.append("\n".join([*places, f"Report: {told['report']}"]))
     print_text("\n\n".join(part for part in parts if part))
 
 

@@ -205,6 +205,6 @@ _all_matrices = _keyed(stamp())
 def _ready() -> Any:
     """Return the compiled function, compiled or loaded by now."""
     none = np.zeros(0, np.int16), np.zeros(0, np.float32), np.zeros((0, 4), np.float32)
-    with announced():
+    with announced(3):
         _all_matrices(*none, 1, 1, True, np.zeros((0, 3, 3)))
     return _all_matrices

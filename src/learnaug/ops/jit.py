@@ -45,9 +45,13 @@ def jit_cached(function: F) -> F:
 
 
 @contextmanager
-def announced() -> Iterator[None]:
-    """Say so if what happens inside takes long, because it is compiled: once a machine."""
-    words = "compiling the image operations for this machine: about 15 s, once"
+def announced(seconds: int) -> Iterator[None]:
+    """Say so if what happens inside takes long, because it is compiled: once a machine.
+
+    Args:
+        seconds: about what it takes to compile.
+    """
+    words = f"compiling the image operations for this machine: about {seconds} s, once"
     notice = Timer(PATIENCE, getLogger("learnaug").warning, [words])
     notice.daemon = True
     notice.start()

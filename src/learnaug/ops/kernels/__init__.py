@@ -78,6 +78,6 @@ def ready() -> Any:
     shapes = {"extra": (1, 1, 4)}
     nothing = [np.zeros(shapes.get(name, (1, 1)), kind) for name, kind in _ARRAYS.items()]
     picture = np.zeros((1, 1, 1, 1), np.uint8)
-    with announced():
+    with announced(15):
         pictures(picture, picture.copy(), (0, 0), *nothing, 0, 0)
     return pictures

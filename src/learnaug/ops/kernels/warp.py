@@ -89,9 +89,13 @@ def _rows(src: Picture, out: Picture, x: Axis, y: Axis, fill: np.uint8) -> None:
 
 @jit
 def _reversed(src: Line, out: Line) -> None:
-    last = np.uint64(len(out)) - np.uint64(1)
-    for i in range(np.uint64(len(out))):
-        out[i] = src[last - i]
+    # Eight at a time: LLVM then turns them around in one register.
+    count = len(out)
+    for eight in range(count // 8):
+        for i in range(8 * eight, 8 * eight + 8):
+            out[np.uint64(i)] = src[np.uint64(count - 1 - i)]
+    for i in range(count // 8 * 8, count):
+        out[i] = src[np.uint64(count - 1 - i)]
 
 
 @jit
