@@ -14,10 +14,20 @@ from learnaug.errors import UsageError, nearest
 from learnaug.methods.augmenters import Chain, PolicyAugmenter, load_folder
 from learnaug.methods.base import Method
 from learnaug.methods.fixed import Chained, Fixed
+from learnaug.methods.settings import configured, parted
 from learnaug.ops import spaces
 from learnaug.training import Augmenter
 
-__all__ = ["CONTROLS", "METHODS", "Row", "augmenter", "is_learned", "load_augmenter", "resolve"]
+__all__ = [
+    "CONTROLS",
+    "METHODS",
+    "Row",
+    "augmenter",
+    "is_learned",
+    "load_augmenter",
+    "resolve",
+    "rows_of",
+]
 
 Operations = Sequence[str] | None
 
@@ -97,30 +107,42 @@ CONTROLS = tuple(name for name, row in METHODS.items() if row.kind == "control")
 def resolve(name: str, operations: Operations = None) -> Method:
     """Return the method of a name such as "cutout" or "flip-crop+trivialaugment".
 
+    Settings follow a colon: "NAME:setting=value,setting=value".
+
     Raises:
-        UsageError: a name is not in METHODS (the nearest one is named).
+        UsageError: a name is not in METHODS (the nearest one is named), or a setting is wrong.
 
     Example:
         >>> type(resolve("flip-crop+cutout")).__name__
         'Chained'
     """
     names = name.split("+")
-    unknown = [part for part in names if part not in METHODS]
+    unknown = [row for row in rows_of(name) if row not in METHODS]
     if unknown:
         where = [
-            f"{part!r}: {nearest(part, tuple(METHODS))}" if part else "an empty name beside a +"
-            for part in unknown
+            f"{row!r}: {nearest(row, tuple(METHODS))}" if row else "an empty name beside a +"
+            for row in unknown
         ]
         raise UsageError(
             f"method {name!r} is not known", where, "`learnaug methods` lists all of them"
         )
-    parts = [METHODS[part].make(operations) for part in names]
+    parts = [configured(METHODS[parted(part)[0]].make(operations), part) for part in names]
     return parts[0] if len(parts) == 1 else Chained(tuple(parts))
 
 
 def is_learned(name: str) -> bool:
     """Return whether any part of a (chained) name learns."""
-    return any(METHODS[part].kind == "learned" for part in name.split("+"))
+    return any(METHODS[row].kind == "learned" for row in rows_of(name))
+
+
+def rows_of(name: str) -> list[str]:
+    """Return the names of the rows that a (chained) name with settings is made of.
+
+    Example:
+        >>> rows_of("flip-crop+mixup")
+        ['flip-crop', 'mixup']
+    """
+    return [parted(part)[0] for part in name.split("+")]
 
 
 def augmenter(name: str, operations: Operations = None) -> Augmenter:
