@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import json
-from dataclasses import fields, is_dataclass, replace
+from dataclasses import replace
 from typing import Any
 
 from learnaug.errors import UsageError, nearest
@@ -62,9 +62,8 @@ def configured(method: Method, name: str) -> Method:
 
 def _known(method: Method) -> dict[str, Any]:
     """Return the settings that are plain values, with what they are by default."""
-    if not is_dataclass(method):
-        return {}
-    found = {field.name: getattr(method, field.name) for field in fields(method)}
+    names = getattr(method, "__dataclass_fields__", {})
+    found = {name: getattr(method, name) for name in names}
     return {name: value for name, value in found.items() if isinstance(value, PLAIN)}
 
 
