@@ -32,6 +32,7 @@ class Lesson:
     Args:
         out: the run folder.
         method: the name of the method.
+        source: what the user called the data.
         seconds: how long it learned.
         description: what the augmenter says of itself, plain JSON data.
         notes: what the method said while it learned: failures that it saw, among others.
@@ -39,6 +40,7 @@ class Lesson:
 
     out: Path
     method: str
+    source: str
     seconds: float
     description: dict[str, Any]
     notes: tuple[str, ...]
@@ -123,7 +125,7 @@ def finish(world: World, stop: Stop, progress: Progress) -> Lesson:
         mend = f"learnaug resume {shlex.quote(str(world.out))}"
         raise RunError("the time is up before the learning is done", mend=mend, code=75)
     return Lesson(
-        world.out, job.method, status["seconds"]["learn"],
+        world.out, job.method, world.plan.source, status["seconds"]["learn"],
         _publish(rundir.augmenter_folder(run), world.out), tuple(status["notes"]),
     )  # fmt: skip
 
