@@ -25,10 +25,8 @@ HEAD = (
 )
 COMMON = (
     "the test part is sealed: it chooses no epoch and no setting",
-    "the last epoch is scored; the paper's choice of the best one is beside it, on our validation "
-    "part, from 20 looks",
-    "the rows of a block share splits, first weights and order of the batches by seed, so that "
-    "differences are paired",
+    "the last epoch is scored; what the best of 20 looks at the validation part claims is beside",
+    "rows of one block share splits, first weights and order by seed: differences are paired",
     "the learning rate falls along a cosine",
 )
 
@@ -76,11 +74,11 @@ class Found:
     def to_markdown(self) -> str:
         """Return the table as Markdown, its columns aligned."""
         told = self.to_json()
+        ours = f"scale {self.scale}, {self.seeds} seeds planned"
         lines = [
             f"# {self.paper}, {self.name}: {self.table.title}",
             "",
-            f"Paper: {self.table.scored}. Ours: scale {self.scale}, {self.seeds} seeds planned. "
-            "Accuracies in %, differences in percentage points.",
+            f"Paper: {self.table.scored}. Ours: {ours}. Accuracies in %, differences in points.",
         ]
         for block in self.table.blocks:
             rows = [row for row in self.rows if row["block"] == block.key]
@@ -134,7 +132,7 @@ def _figures(pairs: Pairs, method: str) -> dict[str, Any]:
     arm = pairs.arms[method]
     values, best = list(arm.scores.values()), list(arm.best.values())
     last = [arm.last[seed] for seed in arm.best]
-    found = {
+    found: dict[str, Any] = {
         "state": "done" if len(values) == pairs.plan.seeds else "running",
         "n": len(values),
         "scores": {str(seed): score for seed, score in arm.scores.items()},

@@ -1,4 +1,4 @@
-"""Tables of Lemley et al. 2017, "Smart Augmentation: Learning an Optimal Data Augmentation Strategy".
+"""Tables of Lemley et al. 2017, "Smart Augmentation".
 
 The rows of table II have no names in the paper: their order is that of table I. Figures of the rows
 with one network A that the text does not repeat are unknown to us; from its mean (92.94) and median

@@ -13,7 +13,7 @@ from learnaug.errors import DataError, UsageError
 from learnaug.reproduce.rows import Source, Table
 from learnaug.seeds import Seeds
 
-__all__ = ["data_folder", "missing", "place", "pictures"]
+__all__ = ["data_folder", "missing", "pictures", "place"]
 
 VARIABLE = "LEARNAUG_DATA"
 DEFAULT = Path("../shared/data")
