@@ -41,7 +41,12 @@ def _lines(*figures: float) -> tuple[Line, ...]:
         Line("Neural + No Loss", "neural-augmentation:loss=none", neural),
         Line("Neural + Content Loss", "neural-augmentation:loss=content", content),
         Line("Neural + Style", "neural-augmentation:loss=style", style),
-        Line("Control", "same-image", control),
+        Line(
+            "Control",
+            "neural-augmentation:loss=none,partners=same",
+            control,
+            "its loss is not said: none",
+        ),
         *OURS,
     )
 
