@@ -23,7 +23,8 @@ def learned(monkeypatch, tmp_path):
         called.update(options, args=args)
         return SimpleNamespace(
             out=tmp_path / "o", folder=tmp_path / "o" / "augmenter", method=args[1],
-            source="my digits", seconds=61.25, description=called.get("told", POLICY),
+            source="my digits", command=called.get("command", ""), seconds=61.25,
+            description=called.get("told", POLICY),
             notes=("class 'a' has few pictures",),
         )  # fmt: skip
 
@@ -68,6 +69,21 @@ def test_what_is_no_policy_is_not_shown(learned, capsys):
     assert "  k: 2" in out
     assert "    content: 0.5000" in out
     assert "rotate -3" in out
+
+
+def test_the_next_commands_cut_the_same_parts(learned, capsys):
+    learned["command"] = (
+        "learnaug learn teacher 'my digits' --seed 7 --classes='a b,c' --epochs 3 --out o"
+        " --model b1 --value-range 0 1 --skip-bad --per-class 5 --json --drop-duplicates"
+    )
+    assert run(["learn", "teacher", "digits", "--json"]) == 0
+    train, apply, show = json.loads(capsys.readouterr().out)["next"]
+    assert train.endswith(
+        " --seed 7 '--classes=a b,c' --model b1 --value-range 0 1 --skip-bad --per-class 5"
+        " --drop-duplicates"
+    )
+    assert apply.endswith("OUT '--classes=a b,c' --value-range 0 1 --skip-bad")
+    assert show.endswith("augmenter")
 
 
 def test_one_json_document(learned, capsys, tmp_path):

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import shlex
+from collections.abc import Mapping
 from pathlib import Path
 from typing import Annotated, Any, Literal
 
@@ -40,6 +41,11 @@ from learnaug.cli.working import working
 __all__ = ["COMMANDS", "show_lesson"]
 
 Scale = Literal["small", "paper"]
+READING = {
+    "--classes": 1, "--size": 1, "--max-pixels": 1, "--background": 1, "--value-range": 2,
+    "--skip-bad": 0, "--follow-links": 0,
+}  # fmt: skip
+TRAINING = {"--seed": 1, "--per-class": 1, "--model": 1, "--drop-duplicates": 0}
 
 
 def learn(
@@ -149,7 +155,11 @@ def show_lesson(lesson: Any, as_json: bool) -> None:
     """Print what was learned, how long it took, what went wrong, and the next commands."""
     folder = shlex.quote(str(lesson.folder))
     source = shlex.quote(lesson.source)
-    follow = [f"learnaug train {source} --with {folder}", f"learnaug apply {folder} {source} OUT"]
+    reading, training = _kept(lesson.command, READING), _kept(lesson.command, READING | TRAINING)
+    follow = [
+        f"learnaug train {source} --with {folder}{training}",
+        f"learnaug apply {folder} {source} OUT{reading}",
+    ]
     if _is_policy(lesson.description):
         follow.append(f"learnaug show {folder}")
     told = {
@@ -171,6 +181,25 @@ def show_lesson(lesson: Any, as_json: bool) -> None:
     tables.print_text("Next:\n" + "\n".join(f"  {command}" for command in follow))
 
 
+def _kept(command: str, names: Mapping[str, int]) -> str:
+    """Return the options of a `learnaug learn` command that the next one needs as well.
+
+    With other classes or another seed the next command would cut other parts, and the augmenter
+    would have learned on pictures that are sealed there.
+
+    Args:
+        command: the command line.
+        names: option -> number of its values.
+    """
+    words = shlex.split(command)
+    kept: list[str] = []
+    for place, word in enumerate(words):
+        name, equals, _ = word.partition("=")
+        if name in names:
+            kept += words[place : place + 1 + (0 if equals else names[name])]
+    return "".join(f" {shlex.quote(word)}" for word in kept)
+
+
 def _is_policy(description: dict[str, Any]) -> bool:
     """Return whether it is a policy or a chain of them, which `show` can draw."""
     members = description.get("members", [description])
@@ -187,6 +216,8 @@ def _describe(description: dict[str, Any], indent: str) -> None:
         lines = [str(line) for line in description["lines"]] or ["every picture stays as it is"]
         tables.print_text(f"{indent}{description.get('name', '')}:")
         tables.print_text("\n".join(f"{indent}  {line}" for line in lines))
+        if watched := description.get("watch"):
+            tables.print_pairs({"watched while it learned": watched}, indent + "  ")
         return
     tables.print_pairs(description, indent)
 

@@ -33,6 +33,7 @@ class Lesson:
         out: the run folder.
         method: the name of the method.
         source: what the user called the data.
+        command: the command line that made the plan.
         seconds: how long it learned.
         description: what the augmenter says of itself, plain JSON data.
         notes: what the method said while it learned: failures that it saw, among others.
@@ -41,6 +42,7 @@ class Lesson:
     out: Path
     method: str
     source: str
+    command: str
     seconds: float
     description: dict[str, Any]
     notes: tuple[str, ...]
@@ -125,7 +127,7 @@ def finish(world: World, stop: Stop, progress: Progress) -> Lesson:
         mend = f"learnaug resume {shlex.quote(str(world.out))}"
         raise RunError("the time is up before the learning is done", mend=mend, code=75)
     return Lesson(
-        world.out, job.method, world.plan.source, status["seconds"]["learn"],
+        world.out, job.method, world.plan.source, world.plan.command, status["seconds"]["learn"],
         _publish(rundir.augmenter_folder(run), world.out), tuple(status["notes"]),
     )  # fmt: skip
 
