@@ -7,16 +7,17 @@ import math
 import re
 import signal
 from collections.abc import Callable
-from dataclasses import replace
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 import pytest
 
+import learnaug
 from learnaug import reproduce, rundir
-from learnaug.errors import DataError, UsageError
-from learnaug.methods import METHODS, resolve, rows_of
+from learnaug.errors import DataError, RunError, UsageError
+from learnaug.methods import METHODS, Learned, Learning, Row, resolve, rows_of
 from learnaug.reproduce.rows import Block, Line, Size, Source, Table
 from learnaug.reproduce.sources import data_folder, pictures, place
 from learnaug.seeds import Seeds
@@ -136,6 +137,45 @@ def test_a_stop_leaves_the_table_so_far_and_the_same_call_goes_on(stripes, tmp_p
     done = []
     stripes("stopped", say=lambda e: done.append(e["event"]))
     assert "run-start" not in done
+
+
+@dataclass(frozen=True)
+class Broken:
+    def learn(self, data: Learning, **named: Any) -> Learned:
+        raise TypeError("a fault")
+
+    def config(self) -> dict[str, Any]:
+        return {}
+
+
+def test_failed_runs_are_shown(stripes, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setitem(METHODS, "flip-crop", Row(lambda names: Broken(), ""))
+    block = replace(TINY, lines=TINY.lines[:3])
+    monkeypatch.setitem(reproduce.PAPERS, "stripes", {"table-1": replace(TABLE, blocks=(block,))})
+    found = stripes(seeds=1)
+    assert rows(found)["stripes Flips"]["errors"] == ["seed 0: TypeError: a fault"]
+    assert "- Flips failed, seed 0: TypeError: a fault" in found.to_markdown()
+    monkeypatch.setitem(METHODS, "none", METHODS["flip-crop"])
+    with pytest.raises(RunError, match="all 2 runs failed"):
+        stripes("all", seeds=1)
+
+
+def test_a_joint_target_has_its_curve_in_the_log_of_the_learning(
+    stripes, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    lines = (Line("None", "none"), Line("Both", "flip-crop+smart-augmentation:k=3"))
+    block = replace(TINY, lines=lines)
+    monkeypatch.setitem(reproduce.PAPERS, "stripes", {"table-1": replace(TABLE, blocks=(block,))})
+    row = rows(stripes(seeds=1))["stripes Both"]
+    assert row["state"] == "done"
+    assert 0 <= row["claimed"] <= 1
+    assert row["claimed_over_last"] >= 0
+
+
+def test_a_part_of_a_table_is_not_resumed_alone(stripes, tmp_path: Path) -> None:
+    stripes(seeds=1)
+    with pytest.raises(RunError, match="a part of a table"):
+        learnaug.resume(tmp_path / "out" / "stripes")
 
 
 def test_the_users_own_pictures_go_first(tmp_path: Path) -> None:

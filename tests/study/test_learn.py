@@ -174,6 +174,24 @@ def test_a_fixed_method_writes_its_policy(tmp_path: Path) -> None:
     ]  # fmt: skip
 
 
+def test_a_fault_in_learning_is_told_and_can_be_mended(
+    tmp_path: Path, whole: dict[str, bytes], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    true = Teacher.learn
+
+    def broken(self: Teacher, data: Learning, **named: Any) -> Learned:
+        raise TypeError("no such \x1b layer")
+
+    monkeypatch.setattr(Teacher, "learn", broken)
+    with pytest.raises(RunError, match=r"the learning failed: TypeError: no such \\x1b layer"):
+        learn(tmp_path / "out")
+    run = rundir.run_folder(tmp_path / "out", "teacher", 0)
+    assert rundir.read_json(rundir.status_path(run))["state"] == "failed"
+    monkeypatch.setattr(Teacher, "learn", true)
+    learn(tmp_path / "out")
+    assert written(tmp_path / "out") == whole
+
+
 @pytest.mark.parametrize(
     ("method", "more", "words"),
     [

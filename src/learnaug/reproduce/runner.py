@@ -6,7 +6,7 @@ from pathlib import Path
 from typing import Any
 
 from learnaug import rundir
-from learnaug.errors import UsageError, nearest
+from learnaug.errors import RunError, UsageError, nearest
 from learnaug.reproduce import neural, smart
 from learnaug.reproduce.found import Found, built, told
 from learnaug.reproduce.rows import Block, Scale, Table
@@ -72,6 +72,7 @@ def run(
     Raises:
         UsageError: an unknown paper, table or scale.
         DataError: none of the data are there (status 66).
+        RunError: every run failed.
         Interrupted: the user asked to stop; the table of what is done is written.
     """
     chosen = _table(paper, table, scale)
@@ -103,7 +104,15 @@ def run(
         if any(row["parts"] for row in rows):
             rundir.write_json(where / "table.json", found.to_json())
             rundir.write_text(where / "table.md", found.to_markdown())
+    _require_some(rows)
     return found
+
+
+def _require_some(rows: list[dict[str, Any]]) -> None:
+    """Refuse to end as if nothing had happened where every run failed."""
+    errors = [f"{row['name']}, {error}" for row in rows for error in row["errors"]]
+    if errors and not any(row["n"] for row in rows):
+        raise RunError(f"all {len(errors)} runs failed", errors, "mend the cause, then run again")
 
 
 def _methods(block: Block) -> list[str]:

@@ -9,7 +9,7 @@ from pathlib import Path
 from typing import Any
 
 from learnaug import rundir
-from learnaug.errors import RunError
+from learnaug.errors import LearnaugError, RunError, printable
 from learnaug.methods.folders import load_folder
 from learnaug.nets import Spec
 from learnaug.study.job import _config, _learn, _timed, finished, read_status
@@ -138,7 +138,8 @@ def _learn_here(world: World, job: Job, run: Path, stop: Stop, progress: Progres
     seconds = {"learn": 0.0, "train": 0.0} | before.get("seconds", {})
     notes: list[str] = before.get("notes", [])
     last = 0.0
-    status = asdict(job) | {"error": None, "seconds": seconds, "notes": notes, "score": None}
+    status: dict[str, Any] = asdict(job) | {"seconds": seconds, "notes": notes}
+    status |= {"error": None, "score": None}
 
     def put(state: str) -> None:
         status["state"] = state
@@ -167,6 +168,13 @@ def _learn_here(world: World, job: Job, run: Path, stop: Stop, progress: Progres
     except Stopped:
         put("stopped")
         return
+    except Exception as fault:
+        # A fault in the user's net is told as such, and not as one of ours.
+        status["error"] = printable(f"{type(fault).__name__}: {fault}")[:1000]
+        put("failed")
+        if isinstance(fault, LearnaugError):
+            raise
+        raise RunError(f"the learning failed: {status['error']}") from fault
     put("done")
     progress.tell(job, {"end": status})
     rundir.remove_folder(rundir.checkpoint_folder(run, "learn"))
