@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import io
+import warnings
 from pathlib import Path
 from typing import Any, cast
 
@@ -51,12 +52,16 @@ def export_onnx(
     free = {0: "batch", 3: "height", 4: "width"}
     axes = {"inputs": free, "merged": {0: "batch", 2: "height", 3: "width"}}
     try:
-        torch.onnx.export(
-            net, (example,), cast(Any, place), input_names=["inputs"], output_names=["merged"],
-            dynamic_axes=axes, dynamo=False,
-        )  # fmt: skip
-    except (ImportError, torch.onnx.errors.OnnxExporterError) as error:
+        with warnings.catch_warnings():
+            # The older exporter is named deprecated, but it needs one library less.
+            warnings.simplefilter("ignore", DeprecationWarning)
+            torch.onnx.export(
+                net, (example,), cast(Any, place), input_names=["inputs"],
+                output_names=["merged"], dynamic_axes=axes, dynamo=False,
+            )  # fmt: skip
+    except (ImportError, TypeError, torch.onnx.errors.OnnxExporterError) as error:
         raise UsageError(
-            f"PyTorch cannot write ONNX here: {error}", mend="pip install onnx onnxscript"
+            f"PyTorch {torch.__version__} cannot write ONNX here: {error}",
+            mend="pip install onnx",
         ) from error
     rundir.write_bytes(path, place.getvalue())

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import copy
 from collections.abc import Callable
 from typing import Any
 
@@ -16,6 +17,8 @@ from learnaug.seeds import Seeds
 __all__ = ["NETWORKS", "Factory", "Merger", "augnet", "build", "smart"]
 
 Factory = Callable[[int, int], nn.Module]
+
+PLACES = 2000  # places of a class in a batch from which a call of its own is the faster way
 
 
 def smart(inputs: int, channels: int) -> nn.Sequential:
@@ -52,9 +55,11 @@ NETWORKS: dict[str, Factory] = {"smart": smart, "augnet": augnet}
 class Merger(nn.Module):
     """Makes one picture of k pictures of a class.
 
-    With one net for each class the parameters lie stacked on a first axis; each picture takes those
-    of its class, and one batched call (grouped convolutions) serves all. Such a net must not change
-    itself in its forward pass (no running statistics).
+    With one net for each class the parameters lie stacked on a first axis. Where a class has enough
+    places (pictures x pixels) in the batch, the pictures are sorted by class and each class of the
+    batch is one call; else each picture takes the weights of its class in one call for all
+    (grouped convolutions). Neither is a call for each picture. Such a net must not change itself in
+    its forward pass (no running statistics).
 
     Shapes: inputs float [B, k, C, H, W] in [0, 1], labels int64 [B] -> float [B, C, H, W].
 
@@ -101,32 +106,41 @@ class Merger(nn.Module):
         if self.classes is None:
             merged: Tensor = self.net(flat.contiguous(memory_format=torch.channels_last))
             return merged
+        classes, place, counts = torch.unique(labels, return_inverse=True, return_counts=True)
+        places = len(flat) * flat.shape[2] * flat.shape[3]
+        if places >= PLACES * len(classes):
+            return self._by_class(flat, classes, place, counts)
+        return self._by_picture(flat, labels)
+
+    def _by_class(self, flat: Tensor, classes: Tensor, place: Tensor, counts: Tensor) -> Tensor:
+        order = place.argsort(stable=True)
+        ordered = flat[order].contiguous(memory_format=torch.channels_last)
+        rows = [weight[classes].unbind() for weight in self.stacked]
+        sorted_by_class = torch.split(ordered, counts.tolist())
+        parts = [
+            functional_call(self.plain[0], dict(zip(self.names, own, strict=True)), (pictures,))
+            for *own, pictures in zip(*rows, sorted_by_class, strict=True)
+        ]
+        return torch.cat(parts)[order.argsort()]
+
+    def _by_picture(self, flat: Tensor, labels: Tensor) -> Tensor:
         weights = {n: p[labels] for n, p in zip(self.names, self.stacked, strict=True)}
         net = self.plain[0]
 
         def one(own: dict[str, Tensor], picture: Tensor) -> Any:
             return functional_call(net, own, (picture,))
 
-        own: Tensor = vmap(one, randomness="different")(weights, flat[:, None])[:, 0]
-        return own
+        merged: Tensor = vmap(one, randomness="different")(weights, flat[:, None])[:, 0]
+        return merged
 
     def of_class(self, label: int) -> nn.Module:
         """Return the plain net [B, k C, H, W] -> [B, C, H, W] that serves a class."""
         if self.classes is None:
             return self.net
-        own = {n: p[label] for n, p in zip(self.names, self.stacked, strict=True)}
-        return _Bound(self.plain[0], own)
-
-
-class _Bound(nn.Module):
-    """Layers from one place, weights from another."""
-
-    def __init__(self, layers: nn.Module, weights: dict[str, Tensor]) -> None:
-        super().__init__()
-        self.layers, self.weights = layers, weights
-
-    def forward(self, flat: Tensor) -> Any:
-        return functional_call(self.layers, self.weights, (flat,))
+        own = {n: p[label].detach() for n, p in zip(self.names, self.stacked, strict=True)}
+        net = copy.deepcopy(self.plain[0])
+        net.load_state_dict(own, assign=True)
+        return net
 
 
 def build(
