@@ -136,7 +136,7 @@ def _learn_here(world: World, job: Job, run: Path, stop: Stop, progress: Progres
     """Learn in this process and keep status, log and checkpoints in the folder of the run."""
     before = read_status(run)
     seconds = {"learn": 0.0, "train": 0.0} | before.get("seconds", {})
-    notes: list[str] = before.get("notes", [])
+    notes: list[str] = []
     last = 0.0
     status: dict[str, Any] = asdict(job) | {"seconds": seconds, "notes": notes}
     status |= {"error": None, "score": None}
