@@ -31,7 +31,7 @@ from learnaug.training.classify import soft_cross_entropy
 from learnaug.training.evaluate import Normalise
 
 SIZE, BATCH, PICTURES = 64, 64, 800
-ROUNDS = 12
+ROUNDS = 5
 
 
 def main() -> None:

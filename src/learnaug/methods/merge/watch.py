@@ -74,7 +74,7 @@ def warnings(found: dict[str, Any], same: bool) -> list[str]:
     if found["spread"] < COLLAPSED:
         said.append(
             f"merged pictures of a class are all alike: spread {found['spread']:.3g} of that of "
-            "the means of k (collapse; alpha > 0 or less beta holds it off)"
+            "the means of k: too few updates, or a collapse that more alpha or less beta holds off"
         )
     return said
 
