@@ -3,7 +3,8 @@
 joint: a step of `Joint` over the sum of: the target's forward and backward pass on twice the
 pictures, its optimiser's step, and A's forward and backward pass with its optimiser's step.
 per class: forward and backward pass of one net for each class over that of one net for all.
-Best of several rounds by turns; on a processor the CPU time of one thread. Written to benchmarks/results/merge-PLACE.json.
+Best of several rounds by turns; on a processor the CPU time of one thread. Written to
+benchmarks/results/merge-PLACE.json.
 """
 
 from __future__ import annotations
