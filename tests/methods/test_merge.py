@@ -155,14 +155,14 @@ def test_the_joint_target_is_trained_and_makes_the_recipes_updates(tmp_path: Pat
 
 @pytest.mark.parametrize("settings", ["", ":per_class=true", ":optimiser=adam,lr=0.001"])
 def test_a_stopped_learning_goes_on_with_the_same_bits(tmp_path: Path, settings: str) -> None:
-    name = f"smart-augmentation{settings}"
-    whole = learn(name, keep=Keep(log=tmp_path / "whole.jsonl"))
-    asked = iter([False, False, False, True])
+    name, data = f"smart-augmentation{settings}", world(epochs=5)
+    whole = learn(name, data, Keep(log=tmp_path / "whole.jsonl"))
+    asked = iter([False, False, True])  # 25 updates, 20 rows: update 3 is in the middle of a row
     stop: Callable[[], bool] = lambda: next(asked)  # noqa: E731
     keep = Keep(tmp_path / "checkpoints", tmp_path / "log.jsonl", stop=stop)
     with pytest.raises(Stopped):
-        learn(name, keep=keep)
-    again = learn(name, keep=replace(keep, stop=lambda: False))
+        learn(name, data, keep)
+    again = learn(name, data, replace(keep, stop=lambda: False))
     assert (tmp_path / "log.jsonl").read_text() == (tmp_path / "whole.jsonl").read_text()
     for a, b in ((whole.target, again.target), (whole.augmenter.merger, again.augmenter.merger)):  # type: ignore[attr-defined]
         assert a is not None
