@@ -19,7 +19,7 @@ LAYERS = [
     {"training"},
     {"methods"},
     {"study"},
-    {"report", "interop"},
+    {"report", "interop", "reproduce"},
     {"api"},  # the calls of __init__, which loads them when they are asked for
     {"__init__"},
     {"cli"},
@@ -85,8 +85,8 @@ IMPORTERS = {
     "interop/__init__.py": "the names of a literal table",
     "nets/factory.py": "MODULE:NAME that the user typed, or their own model object",
 }
-METHOD_TABLES = {"__init__", "table"}  # these know all methods
-METHOD_TOOLS = {"base", "use", "augmenters"}  # these all methods may know
+METHOD_TABLES = {"__init__", "table", "folders"}  # these know all methods
+METHOD_TOOLS = {"base", "use", "augmenters", "settings"}  # these all methods may know
 # The one place that may seed libraries which know no generator; it puts their state back.
 RNG_HOME = "nets/rng.py"
 # The one place that may draw from PyTorch's global generator: a DataLoader seeds that one in each

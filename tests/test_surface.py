@@ -50,7 +50,7 @@ def test_everything_promised_is_there() -> None:
         assert getattr(learnaug, name) is not None
     assert callable(learnaug.train)
     commands = {"check", "compare", "train", "report", "resume", "methods", "apply"}
-    commands |= {"export", "show"}
+    commands |= {"export", "learn", "reproduce", "show"}
     assert set(surface()["commands"]) == commands  # type: ignore[call-overload]
 
 

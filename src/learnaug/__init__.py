@@ -19,6 +19,7 @@ if TYPE_CHECKING:
     from learnaug.methods import METHODS as METHODS
     from learnaug.methods import load_augmenter as load_augmenter
     from learnaug.ops import Policy as Policy
+    from learnaug.study import learn as learn
     from learnaug.study import train as train
 
 __version__ = "0.2.0"
@@ -30,6 +31,7 @@ _HOMES = {
     "Policy": "learnaug.ops",
     "check": "learnaug.data",
     "compare": "learnaug.api",
+    "learn": "learnaug.study",
     "load": "learnaug.data",
     "load_augmenter": "learnaug.methods",
     "resume": "learnaug.api",
@@ -41,6 +43,7 @@ __all__ = [
     "Policy",
     "check",
     "compare",
+    "learn",
     "load",
     "load_augmenter",
     "resume",

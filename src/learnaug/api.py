@@ -7,7 +7,7 @@ from pathlib import Path
 from typing import Any
 
 from learnaug import report, study
-from learnaug.study import Comparison, Trained
+from learnaug.study import Comparison, Lesson, Trained
 
 __all__ = ["compare", "resume"]
 
@@ -21,8 +21,8 @@ def compare(data: Any, *args: Any, **options: Any) -> Comparison:
 
 
 @wraps(study.resume)
-def resume(out: str | Path, **options: Any) -> Comparison | Trained:
-    """Go on with a stopped comparison or training; see `learnaug.study.resume`."""
+def resume(out: str | Path, **options: Any) -> Comparison | Trained | Lesson:
+    """Go on with a stopped comparison, training or learning; see `learnaug.study.resume`."""
     found = study.resume(out, **options)
     if isinstance(found, Comparison):
         report.build(found.out)

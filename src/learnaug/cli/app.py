@@ -2,16 +2,11 @@
 
 from __future__ import annotations
 
-import shlex
-from collections.abc import Callable, Iterator
-from contextlib import contextmanager
-from pathlib import Path
 from typing import Annotated, Any
 
 import typer
 
-from learnaug.cli import policies, tables
-from learnaug.cli.guard import going_on
+from learnaug.cli import learning, policies, tables
 from learnaug.cli.options import (
     AcceptChange,
     Background,
@@ -40,6 +35,7 @@ from learnaug.cli.options import (
     operations,
     read,
 )
+from learnaug.cli.working import working
 from learnaug.errors import UsageError, nearest
 
 __all__ = ["app"]
@@ -52,8 +48,6 @@ app = typer.Typer(
     pretty_exceptions_enable=False,
     context_settings={"help_option_names": ["-h", "--help"]},
 )
-
-Say = Callable[[dict[str, Any]], None]
 
 BAD_DATA, MISSING_INPUT = 65, 66
 
@@ -154,7 +148,7 @@ def compare(
     """
     minutes = finite(minutes)
     allowed = operations(ops)
-    with _working(out) as say:
+    with working(out) as say:
         from learnaug import api
 
         source = read(
@@ -200,7 +194,7 @@ def train(
 ) -> None:
     """Train one model on DATA with one augmenter and score it."""
     allowed = operations(ops)
-    with _working(out) as say:
+    with working(out) as say:
         from learnaug.study import train as train_one
 
         source = read(
@@ -226,7 +220,7 @@ def resume(
 ) -> None:
     """Go on with a job that was stopped, from its run folder."""
     minutes = finite(minutes)
-    with _working(out) as say:
+    with working(out) as say:
         from learnaug import api
 
         result = api.resume(out, jobs=jobs, minutes=minutes, accept_change=accept_change, say=say)
@@ -269,40 +263,18 @@ def methods(
         tables.print_methods(rows)
 
 
-for command in policies.COMMANDS:
+for command in (*learning.COMMANDS, *policies.COMMANDS):
     app.command()(command)
 
 
 # --- what the commands share ------------------------------------------------------------------
 
 
-@contextmanager
-def _working(out: Path | None) -> Iterator[Say]:
-    """Show progress on stderr; a stop inside the block names the command that goes on."""
-    from learnaug.cli.display import display
-
-    place = out
-
-    def hear(event: dict[str, Any]) -> None:
-        nonlocal place
-        place = Path(event["out"]) if "out" in event else place
-        say(event)
-
-    with going_on(lambda: _go_on(place)), display() as say:
-        yield hear
-
-
-def _go_on(out: Path | None) -> str:
-    """Return the command that resumes a folder; "" where there is no plan to resume yet."""
-    from learnaug.rundir import plan_path
-
-    if out is None or not plan_path(out).is_file():
-        return ""
-    return f"learnaug resume {shlex.quote(str(out))}"
-
-
 def _show(result: Any, as_json: bool) -> None:
-    """Print a comparison or a training."""
+    """Print a comparison, a training or what was learned."""
+    if hasattr(result, "description"):
+        learning.show_lesson(result, as_json)
+        return
     if not hasattr(result, "summary"):
         told = {**result.metrics, "out": str(result.out)}
         tables.print_json(told) if as_json else tables.print_pairs(told)

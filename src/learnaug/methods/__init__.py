@@ -17,3 +17,4 @@ from learnaug.methods.table import card as card
 from learnaug.methods.table import is_learned as is_learned
 from learnaug.methods.table import load_augmenter as load_augmenter
 from learnaug.methods.table import resolve as resolve
+from learnaug.methods.table import rows_of as rows_of

@@ -9,15 +9,13 @@ from typing import Any
 
 from learnaug import ops, rundir
 from learnaug.data import Batch, ImageSet
-from learnaug.errors import ConfigError
 from learnaug.methods import use
 from learnaug.seeds import Seeds
 from learnaug.training import Augmenter
 
-__all__ = ["Chain", "PolicyAugmenter", "load_folder", "policy_of", "traced"]
+__all__ = ["FILE", "Chain", "PolicyAugmenter", "policy_of", "traced"]
 
 FILE = "augmenter.json"
-MAX_DEPTH = 2  # chains within chains
 
 
 @dataclass(frozen=True, slots=True)
@@ -149,47 +147,9 @@ def traced(
         return augmenter(batch, source, seeds), ()
     told: tuple[ops.Drawn, ...] = ()
     for index, member in enumerate(augmenter.members):
+        if index and hasattr(member, "behind"):
+            # What draws further pictures from the source augments them as this batch was.
+            member = member.behind(Chain(augmenter.members[:index]))
         batch, more = traced(member, batch, source, seeds.child("chain", index))
         told += more
     return batch, told
-
-
-def load_folder(path: Path, depth: int = 0) -> Augmenter:
-    """Return the augmenter that `save` wrote into a folder, or that a policy file holds.
-
-    Args:
-        path: a folder with augmenter.json, a policy file, or the folder of a run that learned.
-        depth: chains that this one is a member of.
-
-    Raises:
-        ConfigError: the file is no augmenter of ours, or damaged.
-    """
-    learned = rundir.augmenter_folder(path) / FILE
-    file = (learned if learned.is_file() else path / FILE) if path.is_dir() else path
-    content = rundir.read_json(file)
-    kind = content.get("format") if isinstance(content, dict) else None
-    if kind == "learnaug-chain":
-        if depth == MAX_DEPTH:
-            raise ConfigError(f"at most {MAX_DEPTH} chains within chains are read", [str(file)])
-        return _load_chain(file, content, depth + 1)
-    if kind == "learnaug-policy":
-        return PolicyAugmenter(ops.Policy.from_json(content))
-    raise ConfigError(
-        'an augmenter file must say "format": "learnaug-policy" or "learnaug-chain", '
-        f"got {kind!r:.40}",
-        [file.name],
-        "give a folder that `learnaug train` or `learnaug compare` wrote, or a policy file",
-    )
-
-
-def _load_chain(file: Path, content: dict[str, Any], depth: int) -> Augmenter:
-    names = content.get("members")
-    version = content.get("version")
-    fits = isinstance(names, list) and 0 < len(names) <= 16 and version == 1
-    if not fits or names != [f"{i}" for i in range(len(names or []))]:
-        raise ConfigError(
-            f"a chain must list its members as 0, 1, … in version 1, got version {version!r:.40} "
-            f"and members {names!r:.80}",
-            [file.name],
-        )
-    return Chain(tuple(load_folder(file.parent / name, depth) for name in names or []))

@@ -14,6 +14,9 @@ from learnaug.training import Augmenter, Keep, Phase, Recipe
 
 __all__ = ["Budget", "Learned", "Learning", "Method"]
 
+ALONE = Seeds(0).child("pair", 0)  # the pair of a method that learns outside any comparison
+INIT, ORDER = ALONE.child("init"), ALONE.child("train")
+
 
 @dataclass(frozen=True, slots=True)
 class Learning:
@@ -24,12 +27,21 @@ class Learning:
         valid: the inner validation part.
         net: builds a fresh target network from keyed seeds.
         recipe: how the target will be trained.
+        init: what the target's first weights are drawn from: `net(init)` gives those that every
+            method of the pair starts with.
+        order: keys the order of the pictures and the dropout of the target's training, as in
+            `fit(seeds=order)`; for methods that train the target themselves.
+        before: augments the pictures before this method does (the members of a chain that stand
+            in front of it); None: nothing.
     """
 
     train: ImageSet
     valid: ImageSet
     net: Callable[[Seeds], torch.nn.Module]
     recipe: Recipe
+    init: Seeds = INIT
+    order: Seeds = ORDER
+    before: Augmenter | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -50,10 +62,13 @@ class Learned:
     Args:
         augmenter: frozen; usable with any model.
         curriculum: how the target is to be trained; by default all updates with the augmenter.
+        target: a model from uint8 pictures to logits, as `fit` returns it, that was trained along
+            with the augmentation; it is scored as it is. None: a fresh target is trained.
     """
 
     augmenter: Augmenter
     curriculum: tuple[Phase, ...] = ()
+    target: torch.nn.Module | None = None
 
     def phases(self) -> tuple[Phase, ...]:
         """Return the curriculum, or one phase with the augmenter where none was given."""

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 
 import torch
@@ -39,7 +39,10 @@ class Fixed:
 
 @dataclass(frozen=True, slots=True)
 class Chained:
-    """Methods joined by `+`: each learns by itself, their augmenters act in order.
+    """Methods joined by `+`: each learns behind those before it, their augmenters act in order.
+
+    The target of the last member, where it trained one, is the target of the chain. A target that
+    an earlier member trained has not seen the whole chain and is left: a fresh one is trained.
 
     Args:
         members: the methods, in the order in which their augmenters act.
@@ -51,17 +54,18 @@ class Chained:
         self, data: Learning, *, seeds: Seeds, device: torch.device, budget: Budget, keep: Keep
     ) -> Learned:
         """Let every member learn with seeds of its own and chain what they leave behind."""
-        learned = [
-            member.learn(
-                data,
+        acting: tuple[Augmenter, ...] = ()
+        target = None
+        for i, member in enumerate(self.members):
+            learned = member.learn(
+                replace(data, before=Chain(acting) if acting else data.before),
                 seeds=seeds.child("member", i),
                 device=device,
                 budget=budget,
                 keep=keep.child(f"member-{i}"),
             )
-            for i, member in enumerate(self.members)
-        ]
-        return Learned(Chain(tuple(each.augmenter for each in learned)))
+            acting, target = (*acting, learned.augmenter), learned.target
+        return Learned(Chain(acting), target=target)
 
     def config(self) -> dict[str, Any]:
         """Return the configurations of the members."""

@@ -7,17 +7,29 @@ from contextlib import suppress
 from dataclasses import dataclass
 from importlib import resources
 from pathlib import Path
-from typing import Literal
+from typing import Any, Literal
 
 from learnaug import ops
 from learnaug.errors import UsageError, nearest
-from learnaug.methods.augmenters import Chain, PolicyAugmenter, load_folder
+from learnaug.methods.augmenters import Chain, PolicyAugmenter
 from learnaug.methods.base import Method
 from learnaug.methods.fixed import Chained, Fixed
+from learnaug.methods.folders import load_folder
+from learnaug.methods.merge import ClassMixup, MeanOfK, SmartAugmentation
+from learnaug.methods.settings import configured, parted
 from learnaug.ops import spaces
 from learnaug.training import Augmenter
 
-__all__ = ["CONTROLS", "METHODS", "Row", "augmenter", "is_learned", "load_augmenter", "resolve"]
+__all__ = [
+    "CONTROLS",
+    "METHODS",
+    "Row",
+    "augmenter",
+    "is_learned",
+    "load_augmenter",
+    "resolve",
+    "rows_of",
+]
 
 Operations = Sequence[str] | None
 
@@ -43,6 +55,15 @@ class Row:
 
 def _given(policy: Callable[[], ops.Policy]) -> Callable[[Operations], Method]:
     return lambda names: Fixed(policy())
+
+
+def _neural(**settings: Any) -> SmartAugmentation:
+    """Return the settings of Perez & Wang 2017: their network, weights and optimiser."""
+    theirs: dict[str, Any] = {
+        "network": "augnet", "loss": "content", "alpha": 0.25, "beta": 0.75, "optimiser": "adam",
+        "lr": 1e-4,
+    }  # fmt: skip
+    return SmartAugmentation(**theirs | settings)
 
 
 def _chosen(policy: Callable[[], ops.Policy]) -> Callable[[Operations], Method]:
@@ -89,38 +110,92 @@ METHODS: dict[str, Row] = {
         "control",
         takes_ops=True,
     ),
+    "smart-augmentation": Row(
+        lambda names: SmartAugmentation(),
+        "a network learns to merge two pictures of a class, along with the target",
+        "learned",
+        default=False,
+    ),
+    "smart-augmentation-frozen": Row(
+        lambda names: SmartAugmentation(joint=False),
+        "the same; then a fresh target is trained with the frozen network",
+        "learned",
+        default=False,
+    ),
+    "neural-augmentation": Row(
+        lambda names: _neural(),
+        "smart-augmentation with the network, weights and optimiser of Perez & Wang",
+        "learned",
+        default=False,
+    ),
+    "neural-augmentation-frozen": Row(
+        lambda names: _neural(joint=False),
+        "the same; then a fresh target is trained with the frozen network",
+        "learned",
+        default=False,
+    ),
+    "same-image": Row(
+        lambda names: SmartAugmentation(partners="same"),
+        "smart-augmentation whose network is given one picture twice: the papers' control",
+        "learned",
+        default=False,
+    ),
+    "mean-of-k": Row(
+        lambda names: MeanOfK(),
+        "half the pictures are means of two of their class",
+        "control",
+        default=False,
+    ),
+    "class-mixup": Row(
+        lambda names: ClassMixup(),
+        "half the pictures are mixed from two of their class",
+        "control",
+        default=False,
+    ),
 }
 
-CONTROLS = tuple(name for name, row in METHODS.items() if row.kind == "control")
+CONTROLS = tuple(n for n, row in METHODS.items() if row.kind == "control" and row.default)
 
 
 def resolve(name: str, operations: Operations = None) -> Method:
     """Return the method of a name such as "cutout" or "flip-crop+trivialaugment".
 
+    Settings follow a colon: "NAME:setting=value,setting=value".
+
     Raises:
-        UsageError: a name is not in METHODS (the nearest one is named).
+        UsageError: a name is not in METHODS (the nearest one is named), or a setting is wrong.
 
     Example:
         >>> type(resolve("flip-crop+cutout")).__name__
         'Chained'
     """
     names = name.split("+")
-    unknown = [part for part in names if part not in METHODS]
+    unknown = [row for row in rows_of(name) if row not in METHODS]
     if unknown:
         where = [
-            f"{part!r}: {nearest(part, tuple(METHODS))}" if part else "an empty name beside a +"
-            for part in unknown
+            f"{row!r}: {nearest(row, tuple(METHODS))}" if row else "an empty name beside a +"
+            for row in unknown
         ]
         raise UsageError(
             f"method {name!r} is not known", where, "`learnaug methods` lists all of them"
         )
-    parts = [METHODS[part].make(operations) for part in names]
+    parts = [configured(METHODS[parted(part)[0]].make(operations), part) for part in names]
     return parts[0] if len(parts) == 1 else Chained(tuple(parts))
 
 
 def is_learned(name: str) -> bool:
     """Return whether any part of a (chained) name learns."""
-    return any(METHODS[part].kind == "learned" for part in name.split("+"))
+    return any(METHODS[row].kind == "learned" for row in rows_of(name))
+
+
+def rows_of(name: str) -> list[str]:
+    """Return the names of the rows that a (chained) name with settings is made of.
+
+    Example:
+        >>> rows_of("flip-crop+mixup")
+        ['flip-crop', 'mixup']
+    """
+    return [parted(part)[0] for part in name.split("+")]
 
 
 def augmenter(name: str, operations: Operations = None) -> Augmenter:
@@ -136,6 +211,8 @@ def augmenter(name: str, operations: Operations = None) -> Augmenter:
 def _fixed(method: Method, name: str) -> Augmenter:
     if isinstance(method, Fixed):
         return PolicyAugmenter(method.policy)
+    if isinstance(method, MeanOfK | ClassMixup):
+        return method.augmenter
     if isinstance(method, Chained):
         return Chain(tuple(_fixed(member, name) for member in method.members))
     raise UsageError(

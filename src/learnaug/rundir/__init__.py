@@ -36,6 +36,7 @@ from learnaug.rundir.layout import checkpoint_folder as checkpoint_folder
 from learnaug.rundir.layout import config_path as config_path
 from learnaug.rundir.layout import given_folder as given_folder
 from learnaug.rundir.layout import learn_folder as learn_folder
+from learnaug.rundir.layout import learned_folder as learned_folder
 from learnaug.rundir.layout import lock_path as lock_path
 from learnaug.rundir.layout import log_path as log_path
 from learnaug.rundir.layout import metrics_path as metrics_path

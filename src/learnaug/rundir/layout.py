@@ -1,6 +1,6 @@
 """Every file name of a run folder, spelled once.
 
-OUT/plan.json summary.json report.html split.json check.json lock samples/ cache/
+OUT/plan.json summary.json report.html split.json check.json lock samples/ cache/ augmenter/
 OUT/runs/<method>/seed-<n>/config.json origin.json status.json learn/ train/ test/
 """
 
@@ -22,6 +22,7 @@ __all__ = [
     "config_path",
     "given_folder",
     "learn_folder",
+    "learned_folder",
     "lock_path",
     "log_path",
     "metrics_path",
@@ -135,6 +136,11 @@ def learn_folder(run: Place) -> Path:
 def augmenter_folder(run: Place) -> Path:
     """Return the folder of the learned augmenter."""
     return learn_folder(run) / "augmenter"
+
+
+def learned_folder(out: Place) -> Path:
+    """Return the augmenter that `learn` leaves behind."""
+    return Path(out) / "augmenter"
 
 
 def given_folder(out: Place) -> Path:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import contextlib
+from collections.abc import Sequence
 from dataclasses import replace
 from pathlib import Path
 
@@ -16,12 +17,13 @@ from learnaug.study.world import World
 from learnaug.training import Keep, Phase, Stopped, choose_device, threads
 from learnaug.training import fit as train_net
 
-__all__ = ["fit", "require_space"]
+__all__ = ["estimate", "fit", "require_space"]
 
 PROBE = 12  # updates that are timed
 WARM = 4  # updates before the timed ones
 MARGIN = 1.5  # runs side by side and evaluation cost this much more than the probe
 START = 6.0  # seconds until worker processes have imported PyTorch
+LEARNING = 3.0  # a run that learns costs about so many plain ones
 LEAST = 2  # epochs below which a training says nothing
 TYPICAL = "trivialaugment"  # whose cost of augmenting is timed
 
@@ -51,11 +53,18 @@ def fit(world: World, plan: Plan, seconds: float, workers: int) -> Plan:
     return replace(plan, recipe=recipe, notes=(*plan.notes, note))
 
 
-def _seconds_per_update(world: World) -> float:
+def estimate(world: World, methods: Sequence[str], workers: int) -> float:
+    """Return about how many seconds one run of each of these methods takes, side by side."""
+    costs = sum(LEARNING if is_learned(method) else 1.0 for method in methods)
+    updates = world.plan.recipe.updates(len(world.splits[0].train))
+    return _seconds_per_update(world, 1, 2) * updates * MARGIN * costs / workers
+
+
+def _seconds_per_update(world: World, warm: int = WARM, probe: int = PROBE) -> float:
     plan = world.plan
     train = world.part(0, "train")
     recipe = replace(plan.recipe, epochs=1)
-    steps = WARM + PROBE
+    steps = warm + probe
     while recipe.updates(len(train)) < steps:
         recipe = replace(recipe, epochs=recipe.epochs * 2)
     marks: list[float] = []
@@ -72,7 +81,7 @@ def _seconds_per_update(world: World) -> float:
             seeds=seeds, device=choose_device(plan.device), precision=plan.precision,
             keep=Keep(stop=enough),
         )  # fmt: skip
-    return (marks[-1] - marks[WARM - 1]) / (len(marks) - WARM)
+    return (marks[-1] - marks[warm - 1]) / (len(marks) - warm)
 
 
 def require_space(out: Path, data: ImageSet, plan: Plan, parameters: int, workers: int) -> None:

@@ -10,7 +10,7 @@ from typing import Any
 from learnaug import rundir
 from learnaug.errors import RunError
 from learnaug.methods import CONTROLS, METHODS
-from learnaug.methods.augmenters import load_folder
+from learnaug.methods.folders import load_folder
 from learnaug.nets import Spec
 from learnaug.study.job import newest_augmenter
 from learnaug.study.pool import execute

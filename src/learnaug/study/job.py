@@ -102,7 +102,8 @@ def _learn_and_train(
     with _timed(seconds, "learn"):
         learned = _learn(world, job, run, (train, valid), keep)
     with _timed(seconds, "train"):
-        model = fit(
+        # A target that was trained along with its augmentation is scored as it is.
+        model = learned.target or fit(
             world.net(pair.child("init")), train, valid, learned.phases(), plan.recipe,
             seeds=pair.child("train"), device=device, precision=plan.precision,
             keep=_kept(keep, run, "train"),
@@ -133,10 +134,10 @@ def _learn(
     world: World, job: Job, run: Path, parts: tuple[ImageSet, ImageSet], keep: Keep
 ) -> Learned:
     plan = world.plan
-    method = world.method(job.method)
+    method, pair = world.method(job.method), world.pair(job.seed)
     learned = method.learn(
-        Learning(*parts, net=world.builder(), recipe=plan.recipe),
-        seeds=world.pair(job.seed).child("learn", job.method),
+        Learning(*parts, world.builder(), plan.recipe, pair.child("init"), pair.child("train")),
+        seeds=pair.child("learn", job.method),
         device=choose_device(plan.device),
         budget=Budget(precision=plan.precision),
         keep=_kept(keep, run, "learn"),

@@ -43,7 +43,7 @@ class Plan:
     """What will be run; frozen, hashed, and printed in the report.
 
     Args:
-        kind: "compare" or "train".
+        kind: "compare", "train", "learn", or "pairs" (every method on the test part).
         methods: every arm, controls included, in the order of the report.
         baseline: the arm that the candidate is held against.
         seeds: number of screening seeds a method; they are the pairs 0 … seeds - 1.
@@ -70,7 +70,7 @@ class Plan:
         versions: of what the numbers depend on: learnaug and its operations, torch, numpy, Python.
     """
 
-    kind: Literal["compare", "train"]
+    kind: Literal["compare", "train", "learn", "pairs"]
     methods: tuple[str, ...]
     baseline: str
     seeds: int
@@ -136,7 +136,7 @@ class Plan:
         if not path.is_file():
             raise RunError(
                 f"{path.name} is missing, so this is no run folder", [str(out)],
-                "give the folder that `learnaug compare` or `learnaug train` wrote", code=66,
+                "give the folder that `learnaug compare`, `train` or `learn` wrote", code=66,
             )  # fmt: skip
         content = rundir.read_json(path)
         try:

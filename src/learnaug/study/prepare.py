@@ -56,13 +56,13 @@ DELTA = 0.01  # smallest difference of interest: one percentage point
 
 @dataclass(frozen=True, slots=True)
 class Request:
-    """What the user asked for, in the words of `compare` and `train`; checked at once.
+    """What the user asked for, in the words of `compare`, `train` and `learn`; checked at once.
 
     Raises:
         UsageError: numbers out of range and unknown operations, all in one message.
     """
 
-    kind: Literal["compare", "train"]
+    kind: Literal["compare", "train", "learn", "pairs"]
     methods: tuple[str, ...] = ("none",)
     model: Spec = None
     baseline: str = "none"
@@ -223,7 +223,7 @@ def _heed(stop: Stop) -> None:
 
 def _plan(request: Request, data: ImageSet, first: Split, source: str) -> Plan:
     n, notes = len(first.train), first.notes
-    repeats = repeats_needed(first) if request.kind == "compare" else 1
+    repeats = repeats_needed(first) if request.kind in ("compare", "pairs") else 1
     if repeats > 1:
         notes = (*notes, REPEATED.format(images=len(first.test), repeats=repeats))
     recipe = request.recipe or Recipe(epochs=default_epochs(n))

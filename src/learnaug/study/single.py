@@ -13,6 +13,7 @@ from learnaug.methods import load_augmenter
 from learnaug.nets import Spec
 from learnaug.study.compare import Comparison, go_on
 from learnaug.study.job import read_status
+from learnaug.study.learning import Lesson, finish
 from learnaug.study.plan import Job, Plan, require_versions
 from learnaug.study.pool import execute
 from learnaug.study.prepare import Request, folder_for, name_of, owned, prepare
@@ -92,8 +93,8 @@ def resume(
     minutes: float | None = None,
     accept_change: bool = False,
     say: Say | None = None,
-) -> Comparison | Trained:
-    """Go on with a comparison or a training that was stopped, from its folder alone.
+) -> Comparison | Trained | Lesson:
+    """Go on with a comparison, a training or a learning that was stopped, from its folder alone.
 
     Args:
         out: the run folder.
@@ -112,6 +113,12 @@ def resume(
         world = open_world(folder, model)
         if plan.kind == "train":
             return _train(world, stop, progress)
+        if plan.kind == "learn":
+            return finish(world, stop, progress)
+        if plan.kind == "pairs":
+            raise RunError(
+                "this folder is a part of a table", [str(folder)], f"run again: {plan.command}"
+            )
         return go_on(world, jobs=jobs, stop=stop, progress=progress)
 
 

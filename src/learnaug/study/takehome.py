@@ -7,7 +7,7 @@ from typing import Any
 
 from learnaug import rundir
 from learnaug.methods import policy_of
-from learnaug.methods.augmenters import load_folder
+from learnaug.methods.folders import load_folder
 from learnaug.study.job import newest_augmenter
 from learnaug.study.world import World
 

@@ -6,6 +6,7 @@ from typing import Any
 
 import numpy as np
 import torch
+from numpy.typing import NDArray
 from torch import Tensor, nn
 
 from learnaug.data import ImageSet, batches, make_batch
@@ -78,31 +79,40 @@ class Classification:
 
     def step(self, update: int, seeds: Seeds) -> float:
         """Make one optimiser step: draw, augment, forward, backward, check, step."""
-        recipe = self.recipe
-        size = min(recipe.batch_size, len(self.train))
-        chosen = batches(len(self.train), size, update, seeds)
+        chosen = self.chosen(update, seeds)
         batch = make_batch(self.train, chosen, self.device)
         phase = phase_at(self.curriculum, update, self.updates)
         batch = phase.augmenter(batch, self.train, seeds.child("augment", update))
-        for group in self.optimiser.param_groups:
-            group["lr"] = learning_rate(recipe, update, self.updates)
         reseed(seeds.child("dropout", update), self.device)
         self.model.train()
-        with torch.autocast(self.device.type, torch.bfloat16, enabled=self.precision == "bf16"):
+        with self.autocast():
             logits = self.model(batch.images)
         loss = soft_cross_entropy(
-            logits.float(), batch.targets, batch.weights, recipe.label_smoothing
+            logits.float(), batch.targets, batch.weights, self.recipe.label_smoothing
         )
         self.optimiser.zero_grad(set_to_none=True)
         loss.backward()  # type: ignore[no-untyped-call]
-        # In the model's order: another order of the sum is another last bit of the norm.
-        learned = list(self.model.parameters())
-        norm = nn.utils.get_total_norm([p.grad for p in learned if p.grad is not None])
-        self._check(loss, norm, update, chosen)
-        if norm > recipe.clip:
-            nn.utils.clip_grads_with_norm_(learned, recipe.clip, norm)
-        self.optimiser.step()
+        self.descend(loss, update, chosen)
         return float(loss.detach())
+
+    def chosen(self, update: int, seeds: Seeds) -> NDArray[np.int64]:
+        """Return which training pictures make up an update: int64 [B]."""
+        size = min(self.recipe.batch_size, len(self.train))
+        return batches(len(self.train), size, update, seeds)
+
+    def autocast(self) -> torch.autocast:
+        """Return the block in which nets compute in the number format of the run."""
+        return torch.autocast(self.device.type, torch.bfloat16, enabled=self.precision == "bf16")
+
+    def descend(self, loss: Tensor, update: int, chosen: NDArray[np.int64]) -> None:
+        """Step with the gradients that lie on the model; raise RunError where one is not finite."""
+        for group in self.optimiser.param_groups:
+            group["lr"] = learning_rate(self.recipe, update, self.updates)
+        norm = self.checked_norm(self.model, loss, update, chosen)
+        if norm > self.recipe.clip:
+            # In the model's order: another order of the sum is another last bit of the norm.
+            nn.utils.clip_grads_with_norm_(self.model.parameters(), self.recipe.clip, norm)
+        self.optimiser.step()
 
     def measure(self, update: int) -> dict[str, Any]:
         """Return epoch, learning rate and validation accuracy after this update."""
@@ -117,27 +127,23 @@ class Classification:
     def tensors(self) -> dict[str, Tensor]:
         """Return weights, buffers and the optimiser's state under flat names."""
         out = {f"model.{name}": value for name, value in self.model.state_dict().items()}
-        for index, state in self.optimiser.state_dict()["state"].items():
-            out |= {f"optimiser.{index}.{name}": value for name, value in state.items()}
-        return out
+        return out | optimiser_tensors(self.optimiser, "optimiser")
 
     def restore(self, tensors: dict[str, Tensor]) -> None:
         """Take back what `tensors` returned, in the memory layout that the weights have now."""
         weights = {k[6:]: v for k, v in tensors.items() if k.startswith("model.")}
         self.model.load_state_dict(weights)
-        parameters = [p for group in self.optimiser.param_groups for p in group["params"]]
-        for key, value in tensors.items():
-            if key.startswith("optimiser."):
-                _, index, name = key.split(".", 2)
-                owner = parameters[int(index)]
-                like = owner if value.shape == owner.shape else value
-                place = torch.empty_like(like, dtype=value.dtype)
-                self.optimiser.state[owner][name] = place.copy_(value)
+        restore_optimiser(self.optimiser, tensors, "optimiser")
 
-    def _check(self, loss: Tensor, norm: Tensor, update: int, chosen: Any) -> None:
+    def checked_norm(
+        self, net: nn.Module, loss: Tensor, update: int, chosen: NDArray[np.int64]
+    ) -> Tensor:
+        """Return the norm of a net's gradients; RunError where it or the loss is not finite."""
+        learned = list(net.parameters())
+        norm = nn.utils.get_total_norm([p.grad for p in learned if p.grad is not None])
         if torch.isfinite(loss) and torch.isfinite(norm):
-            return
-        named = self.model.named_parameters()
+            return norm
+        named = net.named_parameters()
         bad = [n for n, p in named if p.grad is not None and not p.grad.isfinite().all()]
         ids = ", ".join(self.train.ids[i] for i in chosen[:5])
         rate = learning_rate(self.recipe, update, self.updates)
@@ -151,6 +157,29 @@ class Classification:
             where,
             "lower the learning rate, or look at these images",
         )
+
+
+def optimiser_tensors(optimiser: torch.optim.Optimizer, prefix: str) -> dict[str, Tensor]:
+    """Return the optimiser's state under flat names that begin with `prefix`."""
+    return {
+        f"{prefix}.{index}.{name}": value
+        for index, state in optimiser.state_dict()["state"].items()
+        for name, value in state.items()
+    }
+
+
+def restore_optimiser(
+    optimiser: torch.optim.Optimizer, tensors: dict[str, Tensor], prefix: str
+) -> None:
+    """Take back what `optimiser_tensors` returned, in the layout that the weights have now."""
+    parameters = [p for group in optimiser.param_groups for p in group["params"]]
+    for key, value in tensors.items():
+        if key.startswith(f"{prefix}."):
+            _, index, name = key.split(".", 2)
+            owner = parameters[int(index)]
+            like = owner if value.shape == owner.shape else value
+            place = torch.empty_like(like, dtype=value.dtype)
+            optimiser.state[owner][name] = place.copy_(value)
 
 
 def _some(data: ImageSet) -> ImageSet:

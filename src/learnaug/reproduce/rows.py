@@ -1,0 +1,112 @@
+"""What a paper's table is made of: sources of pictures, lines, blocks; all of it data."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Literal
+
+from learnaug.training import Recipe
+
+__all__ = ["Block", "Figure", "Line", "Scale", "Size", "Source", "Table"]
+
+Scale = Literal["small", "paper"]
+Figure = float | tuple[float, float] | None  # a fraction, a range that the paper gives, or nothing
+
+
+@dataclass(frozen=True, slots=True)
+class Source:
+    """Pictures of a table, and where they lie.
+
+    Args:
+        name: short name; also the user's own place: a folder, zip or npz NAME in the data folder.
+        words: what it is, in words.
+        places: paths relative to the data folder, the first that exists is read.
+        classes: as `learnaug.load` takes them; None: all.
+        pool: pictures that are drawn of each class (of its training part where `own_test`), so
+            that classes are balanced as in the paper; None: all.
+        own_test: keep the set's own test part sealed; else all parts are pooled and cut by us.
+        differs: how the pictures differ from the paper's, in a sentence.
+    """
+
+    name: str
+    words: str
+    places: tuple[str, ...] = ()
+    classes: dict[str, tuple[str, ...]] | None = None
+    pool: int | None = None
+    own_test: bool = False
+    differs: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class Line:
+    """A row of a table.
+
+    Args:
+        name: as in the paper.
+        method: our name and settings; "" where there is no method of ours for it.
+        paper: accuracy that the paper reports, a fraction, or the range that it reports.
+        note: what a reader has to know about the row.
+    """
+
+    name: str
+    method: str
+    paper: Figure = None
+    note: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class Size:
+    """How large one scale is.
+
+    Args:
+        side: pictures are resized to side x side pixels.
+        recipe: how each target is trained.
+        per_class: training pictures of each class, or None for all of the training part.
+    """
+
+    side: int
+    recipe: Recipe
+    per_class: int | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Block:
+    """Rows that share pictures and net, so that their runs can be paired by seed.
+
+    Args:
+        key: name of its run folder.
+        source: the pictures.
+        model: name of the net.
+        lines: in the order of the paper.
+        small, paper: the two scales.
+        baseline: the method against which the others are held.
+    """
+
+    key: str
+    source: Source
+    model: str
+    lines: tuple[Line, ...]
+    small: Size
+    paper: Size
+    baseline: str = "none"
+
+    def size(self, scale: Scale) -> Size:
+        """Return the numbers of a scale."""
+        return self.small if scale == "small" else self.paper
+
+
+@dataclass(frozen=True, slots=True)
+class Table:
+    """A table of a paper.
+
+    Args:
+        title: what is compared.
+        scored: how the paper scored it.
+        blocks: its rows.
+        differs: what is different here, beside the sealed test part, the last epoch and the pairs.
+    """
+
+    title: str
+    scored: str
+    blocks: tuple[Block, ...]
+    differs: tuple[str, ...] = ()

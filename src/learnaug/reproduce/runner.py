@@ -1,0 +1,143 @@
+"""Run a table: every row of a block with the same seeds, then the paper's figures beside ours."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Any
+
+from learnaug import rundir
+from learnaug.errors import RunError, UsageError, nearest
+from learnaug.reproduce import neural, smart
+from learnaug.reproduce.found import Found, built, told
+from learnaug.reproduce.rows import Block, Scale, Table
+from learnaug.reproduce.sources import data_folder, missing, pictures, place
+from learnaug.study import Say, pairs, read_pairs
+from learnaug.training import choose_device
+
+__all__ = ["PAPERS", "listed", "run"]
+
+PAPERS: dict[str, dict[str, Table]] = {
+    "smart-augmentation": smart.TABLES,
+    "neural-augmentation": neural.TABLES,
+}
+SCALES = ("small", "paper")
+NO_GPU = "no GPU is used: what --scale paper costs here is said next; --scale small takes hours"
+
+
+def listed(paper: str | None = None) -> list[dict[str, str]]:
+    """Return every table as {paper, table, title}; those of one paper where it is named.
+
+    Raises:
+        UsageError: the paper is unknown.
+    """
+    if paper is not None and paper not in PAPERS:
+        raise UsageError(f"paper {paper!r} is not known", [nearest(paper, tuple(PAPERS))])
+    return [
+        {"paper": each, "table": name, "title": table.title}
+        for each, tables in PAPERS.items()
+        for name, table in tables.items()
+        if paper in (None, each)
+    ]
+
+
+def run(
+    paper: str,
+    table: str,
+    *,
+    scale: Scale = "small",
+    data: str | Path | None = None,
+    seeds: int = 10,
+    seed: int = 0,
+    jobs: int | None = None,
+    accept_change: bool = False,
+    device: str = "auto",
+    out: str | Path | None = None,
+    say: Say | None = None,
+) -> Found:
+    """Run a table of a paper, and write table.md and table.json into its folder.
+
+    Rows that share pictures and net are paired by seed. Called again with the same settings it
+    goes on where it stopped. Rows whose method is not built, or whose pictures are not there, are
+    shown as such.
+
+    Args:
+        paper: "smart-augmentation" or "neural-augmentation".
+        table: "table-1", ….
+        scale: "small" for a CPU; "paper": its sizes and epochs.
+        data: folder of the data; None: $LEARNAUG_DATA or ../shared/data.
+        seeds: runs of each row.
+        seed, jobs, accept_change, device, say: as in `compare`.
+        out: None: learnaug-runs/PAPER-TABLE-SCALE in the working directory.
+
+    Raises:
+        UsageError: an unknown paper, table or scale.
+        DataError: none of the data are there (status 66).
+        RunError: every run failed.
+        Interrupted: the user asked to stop; the table of what is done is written.
+    """
+    chosen = _table(paper, table, scale)
+    folder = data_folder(data)
+    places = {block.key: place(block.source, folder) for block in chosen.blocks}
+    if not any(places.values()):
+        raise missing(chosen, folder)
+    where = Path(out) if out else Path("learnaug-runs") / f"{paper}-{table}-{scale}"
+    tell = say or (lambda event: None)
+    if scale == "paper" and choose_device(device).type == "cpu":
+        tell({"event": "note", "text": NO_GPU})
+    try:
+        for block in chosen.blocks:
+            path = places[block.key]
+            if path is None:
+                text = f"{block.source.words}: not in {folder}, its rows are left out"
+                tell({"event": "note", "text": text})
+                continue
+            size = block.size(scale)
+            pairs(
+                pictures(block.source, path, size.side), _methods(block), baseline=block.baseline,
+                seeds=seeds, model=block.model, recipe=size.recipe, per_class=size.per_class,
+                seed=seed, jobs=jobs, accept_change=accept_change, drop_duplicates=True,
+                device=device, out=where / block.key, say=say,
+            )  # fmt: skip
+    finally:
+        rows = [row for block in chosen.blocks for row in _rows(block, where, places[block.key])]
+        found = Found(where, paper, table, scale, seeds, chosen, rows)
+        if any(row["parts"] for row in rows):
+            rundir.write_json(where / "table.json", found.to_json())
+            rundir.write_text(where / "table.md", found.to_markdown())
+    _require_some(rows)
+    return found
+
+
+def _require_some(rows: list[dict[str, Any]]) -> None:
+    """Refuse to end as if nothing had happened where every run failed."""
+    errors = [f"{row['name']}, {error}" for row in rows for error in row["errors"]]
+    if errors and not any(row["n"] for row in rows):
+        raise RunError(f"all {len(errors)} runs failed", errors, "mend the cause, then run again")
+
+
+def _methods(block: Block) -> list[str]:
+    return [line.method for line in block.lines if built(line.method)]
+
+
+def _rows(block: Block, where: Path, path: Path | None) -> list[dict[str, Any]]:
+    """Return the rows of a block with what its run folder holds so far."""
+    begun = rundir.plan_path(where / block.key).is_file()
+    return told(
+        block,
+        read_pairs(where / block.key) if begun else None,
+        "" if path or begun else f"no data: {block.source.name}",
+    )
+
+
+def _table(paper: str, table: str, scale: str) -> Table:
+    """Return the table of these names; all faults at once."""
+    faults = []
+    if paper not in PAPERS:
+        faults.append(f"paper {paper!r}: {nearest(paper, tuple(PAPERS))}")
+    elif table not in PAPERS[paper]:
+        faults.append(f"table {table!r}: {nearest(table, tuple(PAPERS[paper]))}")
+    if scale not in SCALES:
+        faults.append(f"scale {scale!r}: {nearest(scale, SCALES)}")
+    if faults:
+        raise UsageError("there is no such table", faults, "`learnaug reproduce` lists all tables")
+    return PAPERS[paper][table]

@@ -1,0 +1,168 @@
+"""`learn` and `reproduce` on the command line: options, words, one JSON document, errors."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+from types import SimpleNamespace
+
+import pytest
+
+from learnaug import reproduce, study
+from learnaug.cli.guard import run
+
+POLICY = {"kind": "policy", "name": "taught", "lines": ["always: rotate -3 to 3 degrees"]}
+
+
+@pytest.fixture
+def learned(monkeypatch, tmp_path):
+    """Stub the study; return what it was called with."""
+    called = {}
+
+    def learn(*args, say, **options):
+        called.update(options, args=args)
+        return SimpleNamespace(
+            out=tmp_path / "o", folder=tmp_path / "o" / "augmenter", method=args[1],
+            source="my digits", command=called.get("command", ""), seconds=61.25,
+            description=called.get("told", POLICY),
+            notes=("class 'a' has few pictures",),
+        )  # fmt: skip
+
+    monkeypatch.setattr(study, "learn", learn)
+    return called
+
+
+def test_options_reach_the_study(learned):
+    line = "smart-augmentation:k=3 digits --model b1 --epochs 4 --per-class 20 --seed 9"
+    line += " --minutes 1.5 --size 16 --ops rotate,invert --classes x,y --device cpu --out o"
+    assert run(["learn", *line.split()]) == 0
+    assert learned.pop("args") == ("digits", "smart-augmentation:k=3")
+    assert learned == {
+        "model": "b1", "epochs": 4, "per_class": 20, "seed": 9, "minutes": 1.5, "size": 16,
+        "ops": ["rotate", "invert"], "classes": "x,y", "device": "cpu", "out": Path("o"),
+        "drop_duplicates": False, "accept_change": False,
+    }  # fmt: skip
+
+
+def test_words(learned, capsys, tmp_path):
+    assert run(["learn", "teacher", "digits"]) == 0
+    out = capsys.readouterr().out
+    folder = tmp_path / "o" / "augmenter"
+    assert out.splitlines() == [
+        f"teacher: learned in 61.2 s, written to {folder}",
+        "  taught:",
+        "    always: rotate -3 to 3 degrees",
+        "note: class 'a' has few pictures",
+        "Next:",
+        f"  learnaug train 'my digits' --with {folder}",
+        f"  learnaug apply {folder} 'my digits' OUT",
+        f"  learnaug show {folder}",
+    ]
+
+
+def test_what_is_no_policy_is_not_shown(learned, capsys):
+    merge = {"kind": "merge", "k": 2, "losses": {"content": 0.5}}
+    learned["told"] = {"kind": "chain", "members": [POLICY, merge]}
+    assert run(["learn", "teacher", "digits"]) == 0
+    out = capsys.readouterr().out
+    assert "learnaug show" not in out
+    assert "  k: 2" in out
+    assert "    content: 0.5000" in out
+    assert "rotate -3" in out
+
+
+def test_the_next_commands_cut_the_same_parts(learned, capsys):
+    learned["command"] = (
+        "learnaug learn teacher 'my digits' --seed 7 --classes='a b,c' --epochs 3 --out o"
+        " --model b1 --value-range 0 1 --skip-bad --per-class 5 --json --drop-duplicates"
+    )
+    assert run(["learn", "teacher", "digits", "--json"]) == 0
+    train, apply, show = json.loads(capsys.readouterr().out)["next"]
+    assert train.endswith(
+        " --seed 7 '--classes=a b,c' --model b1 --value-range 0 1 --skip-bad --per-class 5"
+        " --drop-duplicates"
+    )
+    assert apply.endswith("OUT '--classes=a b,c' --value-range 0 1 --skip-bad")
+    assert show.endswith("augmenter")
+
+
+def test_one_json_document(learned, capsys, tmp_path):
+    assert run(["learn", "teacher", "digits", "--json"]) == 0
+    told = json.loads(capsys.readouterr().out)
+    assert told["augmenter"] == str(tmp_path / "o" / "augmenter")
+    assert told["description"] == POLICY
+    assert (told["learn_seconds"], told["method"]) == (61.25, "teacher")
+    assert told["notes"] == ["class 'a' has few pictures"]
+    assert len(told["next"]) == 3
+
+
+def test_learn_then_the_next_commands(tmp_path, capsys):
+    """The real thing, and what it prints works."""
+    out = tmp_path / "a b"
+    assert run(["learn", "flip-crop", "digits", "--epochs", "1", "--out", str(out), "--json"]) == 0
+    told = json.loads(capsys.readouterr().out)
+    assert (out / "augmenter" / "augmenter.json").is_file()
+    assert told["next"][0] == f"learnaug train digits --with '{out}/augmenter'"
+    assert run(["resume", str(out)]) == 0
+    assert "flip-crop: learned in" in capsys.readouterr().out
+    assert run(["show", str(out / "augmenter"), "--out", str(tmp_path / "page.html")]) == 0
+
+
+@pytest.mark.parametrize(
+    ("line", "code", "words"),
+    [
+        ("learn", 2, "Missing argument"),
+        ("learn teacher", 2, "Missing argument"),
+        ("learn flip-crp digits", 2, "did you mean flip-crop"),
+        ("learn flip-crop:k=2 digits", 2, "no settings"),
+        ("learn flip-crop no-such-folder", 66, "no-such-folder"),
+        ("learn flip-crop digits --epochs 0", 2, "epochs"),
+        ("reproduce smart-augmentaton table-2", 2, "did you mean smart-augmentation"),
+        ("reproduce neural-augmentation table-9", 2, "did you mean table-"),
+        ("reproduce neural-augmentation table-1 --scale big", 2, "scale"),
+        ("reproduce neural-augmentation table-1 --data nowhere", 66, "'nowhere', which is no"),
+        ("reproduce neural-augmentation table-1 --data .", 66, "with --data FOLDER"),
+        ("reproduce no-such-paper", 2, "known: "),
+    ],
+)
+def test_wrong_calls(line, code, words, tmp_path, monkeypatch, capsys):
+    monkeypatch.chdir(tmp_path)
+    assert run([*line.split(), "--json"]) == code
+    out, err = capsys.readouterr()
+    assert words in err
+    assert json.loads(out)["error"]["code"] == code
+    assert not list(tmp_path.iterdir())
+
+
+def test_the_tables_are_listed(capsys):
+    assert run(["reproduce"]) == 0
+    lines = capsys.readouterr().out.splitlines()
+    names = [line.split("  ")[0].removeprefix("learnaug reproduce ") for line in lines]
+    assert names == [
+        "smart-augmentation table-2", "smart-augmentation table-3",
+        "neural-augmentation table-1", "neural-augmentation table-2", "neural-augmentation table-3",
+    ]  # fmt: skip
+    assert run(["reproduce", "neural-augmentation", "--json"]) == 0
+    told = json.loads(capsys.readouterr().out)
+    assert [row["table"] for row in told] == ["table-1", "table-2", "table-3"]
+
+
+def test_options_reach_the_table(monkeypatch, capsys):
+    called = {}
+
+    def fake(*args, say, **options):
+        called.update(options, args=args)
+        return SimpleNamespace(to_json=lambda: {"rows": []}, to_markdown=lambda: "# a table\n")
+
+    monkeypatch.setattr(reproduce, "run", fake)
+    line = "reproduce neural-augmentation table-1 --scale paper --data d --seeds 3 --seed 7"
+    line += " --jobs 2 --device cpu --out o"
+    assert run(line.split()) == 0
+    assert capsys.readouterr().out == "# a table\n"
+    assert called == {
+        "args": ("neural-augmentation", "table-1"), "scale": "paper", "data": Path("d"),
+        "seeds": 3, "seed": 7, "jobs": 2, "accept_change": False, "device": "cpu",
+        "out": Path("o"),
+    }  # fmt: skip
+    assert run([*line.split(), "--json"]) == 0
+    assert json.loads(capsys.readouterr().out) == {"rows": []}
