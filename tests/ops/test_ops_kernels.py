@@ -17,7 +17,7 @@ from ops_helpers import NAMES, drawn_for, magnitude, noise, one
 
 from learnaug.errors import UsageError
 from learnaug.ops import TABLE, apply, apply_masks, jit, kernels, primitives, spaces
-from learnaug.ops.kernels import bytes64, lookup, picture, threads
+from learnaug.ops.kernels import lookup, picture, threads, vectors
 
 EASY = settings(max_examples=60, deadline=None)
 POLICIES = {
@@ -191,7 +191,7 @@ def test_tables_of_neighbours_are_put_into_one():
 
 
 def test_64_bytes_at_once_are_as_one_by_one():
-    if not bytes64.AVAILABLE:
+    if not vectors.AVAILABLE:
         pytest.skip("this processor has no AVX-512 VBMI: the loop is what all other tests use")
     by_blocks = njit(lambda values, out, table: lookup.lookup(values, out, table))
     one_by_one = njit(lambda values, out, row: lookup.one_by_one(values, out, row))

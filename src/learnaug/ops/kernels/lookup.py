@@ -9,7 +9,7 @@ from numpy.typing import NDArray
 
 from learnaug.ops.jit import jit
 from learnaug.ops.kernels.blend import STRIP, clipped, copy, luminance, put
-from learnaug.ops.kernels.bytes64 import AVAILABLE, BLOCK, lookup64
+from learnaug.ops.kernels.vectors import AVAILABLE, BLOCK, lookup64
 from learnaug.ops.table import op_numbers
 
 __all__ = ["compose", "fill_table", "lookup", "sees"]

@@ -14,6 +14,7 @@ from numpy.typing import NDArray
 from learnaug.ops.geometry import NEAREST_BITS, SMOOTH_BITS, Map
 from learnaug.ops.jit import jit
 from learnaug.ops.kernels.blend import HALF, clipped, copy, put
+from learnaug.ops.kernels.vectors import LINE, reverse16
 
 __all__ = ["NEAREST", "warp"]
 
@@ -89,13 +90,11 @@ def _rows(src: Picture, out: Picture, x: Axis, y: Axis, fill: np.uint8) -> None:
 
 @jit
 def _reversed(src: Line, out: Line) -> None:
-    # Eight at a time: LLVM then turns them around in one register.
     count = len(out)
-    for eight in range(count // 8):
-        for i in range(8 * eight, 8 * eight + 8):
-            out[np.uint64(i)] = src[np.uint64(count - 1 - i)]
-    for i in range(count // 8 * 8, count):
-        out[i] = src[np.uint64(count - 1 - i)]
+    for line in range(count // LINE):
+        reverse16(src, out, count - (line + 1) * LINE, line * LINE)
+    for i in range(count // LINE * LINE, count):
+        out[i] = src[count - 1 - i]
 
 
 @jit
