@@ -31,6 +31,7 @@ HALF_PIXEL = SMOOTH_ONE // 2
 FRACTION = np.float32(1.0 / SMOOTH_ONE)
 NEAREST = 0
 PACK = 3  # channels that are fetched together
+STRIP = 64  # columns
 
 
 @jit
@@ -148,21 +149,30 @@ def _gather(
     _, H, W = src.shape
     packed = _packed(src, first, last)
     places, found = np.empty(W, np.uint32), np.empty(W, np.uint32)
-    for row in range(H):
-        left, right = _both_inside(x, y, row, H, W, ONE)
-        at, near = places[left:right], found[left:right]
-        from_x, from_y = x[0] * left + x[1] * row + x[2], y[0] * left + y[1] * row + y[2]
-        for i in range(len(at)):
-            across = (x[0] * i + from_x) >> NEAREST_BITS
-            at[i] = ((y[0] * i + from_y) >> NEAREST_BITS) * W + across
-        _pick(packed, at, near)
-        for channel in range(first, last):
-            line, shift = out[channel, row], np.uint32(8 * (channel - first))
-            put(line[:left], fill)
-            put(line[right:], fill)
-            inner = line[left:right]
-            for i in range(len(near)):
-                inner[i] = np.uint8(near[i] >> shift)
+    # Where rows become columns, strips of a few columns: what a row fetches serves the next ones.
+    strip = STRIP if x[0] == 0 else W
+    for begin in range(0, W, strip):
+        end = min(begin + strip, W)
+        for row in range(H):
+            left, right = _both_inside(x, y, row, H, W, ONE)
+            left, right = min(max(left, begin), end), min(max(right, begin), end)
+            at, near = places[left:right], found[left:right]
+            from_x, from_y = x[0] * left + x[1] * row + x[2], y[0] * left + y[1] * row + y[2]
+            for i in range(len(at)):
+                across = (x[0] * i + from_x) >> NEAREST_BITS
+                at[i] = ((y[0] * i + from_y) >> NEAREST_BITS) * W + across
+            _pick(packed, at, near)
+            for channel in range(first, last):
+                line = out[channel, row]
+                put(line[begin:left], fill)
+                put(line[right:end], fill)
+                _unpack(near, np.uint32(8 * (channel - first)), line[left:right])
+
+
+@jit
+def _unpack(near: Places, shift: np.uint32, line: Line) -> None:
+    for i in range(len(line)):
+        line[i] = np.uint8(near[i] >> shift)
 
 
 # --- bilinear and bicubic -------------------------------------------------------------------------
