@@ -283,7 +283,7 @@ def test_loose_pictures_are_merged_within_the_batch_and_need_labels() -> None:
     images, labels = augment.apply(pictures, np.repeat([0, 1], 4), seed=0)
     assert np.array_equal(images, pictures)
     assert list(labels) == [0] * 4 + [1] * 4
-    with pytest.raises(UsageError, match="must have a label"):
+    with pytest.raises(UsageError, match="must know the labels"):
         augment.apply(pictures, seed=0)
 
 

@@ -78,7 +78,9 @@ def learn(
     as_json: Json = False,
     debug: Debug = False,
 ) -> None:
-    """Learn an augmentation on the training part of DATA, and write OUT/augmenter.
+    """Learn one augmentation on DATA and keep it.
+
+    It learns on the training part alone and writes OUT/augmenter.
 
     The test part is cut as in `compare` and never read. The same command on the same folder goes
     on where it was stopped.
@@ -129,7 +131,9 @@ def reproduce(
     as_json: Json = False,
     debug: Debug = False,
 ) -> None:
-    """Run a table of a paper and print its rows beside ours; without PAPER, list the tables.
+    """Run a paper's table again, its rows beside ours.
+
+    Without PAPER, the tables are listed.
 
     The same command goes on where it was stopped.
     """
