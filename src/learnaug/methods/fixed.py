@@ -26,11 +26,16 @@ class Fixed:
 
     policy: ops.Policy
 
+    @property
+    def augmenter(self) -> PolicyAugmenter:
+        """What draws from the policy."""
+        return PolicyAugmenter(self.policy)
+
     def learn(
         self, data: Learning, *, seeds: Seeds, device: torch.device, budget: Budget, keep: Keep
     ) -> Learned:
         """Return the given policy; costs nothing."""
-        return Learned(PolicyAugmenter(self.policy))
+        return Learned(self.augmenter)
 
     def config(self) -> dict[str, Any]:
         """Return the policy as plain JSON data."""

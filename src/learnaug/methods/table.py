@@ -11,7 +11,7 @@ from typing import Any, Literal
 
 from learnaug import ops
 from learnaug.errors import UsageError, nearest
-from learnaug.methods.augmenters import Chain, PolicyAugmenter
+from learnaug.methods.augmenters import Chain
 from learnaug.methods.base import Method
 from learnaug.methods.fixed import Chained, Fixed
 from learnaug.methods.folders import load_folder
@@ -209,9 +209,7 @@ def augmenter(name: str, operations: Operations = None) -> Augmenter:
 
 
 def _fixed(method: Method, name: str) -> Augmenter:
-    if isinstance(method, Fixed):
-        return PolicyAugmenter(method.policy)
-    if isinstance(method, MeanOfK | ClassMixup):
+    if isinstance(method, Fixed | MeanOfK | ClassMixup):
         return method.augmenter
     if isinstance(method, Chained):
         return Chain(tuple(_fixed(member, name) for member in method.members))

@@ -93,12 +93,12 @@ def _slot(
 
 
 def _warp(backend: Backend, own: Tensor, before: Tensor, part: Drawn) -> Tensor:
-    matrix = [_matrix(part.take(span), kind == _NEAREST) for kind, span in runs(part.interpolation)]
+    matrix = _matrix(part, part.interpolation == _NEAREST)
     fill = part.fill.astype(np.int64)
-    return backend.warp(own, np.concatenate(matrix), fill, part.interpolation)
+    return backend.warp(own, matrix, fill, part.interpolation)
 
 
-def _matrix(part: Drawn, whole_pixels: bool) -> NDArray[np.float64]:
+def _matrix(part: Drawn, whole_pixels: bool | NDArray[np.bool_]) -> NDArray[np.float64]:
     return matrices(part.ops, part.value, part.extra, part.size, whole_pixels=whole_pixels)
 
 

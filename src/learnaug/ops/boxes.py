@@ -111,10 +111,9 @@ def _inverses(drawn: Drawn) -> Iterator[Tensor]:
         if not moving.any():
             continue
         out = np.broadcast_to(np.eye(3), (len(drawn), 3, 3)).copy()
-        for whole in (True, False):  # nearest neighbour shifts by whole pixels
-            rows = moving & (near == whole)
-            value, extra = drawn.value[rows, slot], drawn.extra[rows, slot]
-            out[rows] = matrices(ops[rows], value, extra, drawn.size, whole_pixels=whole)
+        value, extra = drawn.value[moving, slot], drawn.extra[moving, slot]
+        # Nearest neighbour shifts by whole pixels.
+        out[moving] = matrices(ops[moving], value, extra, drawn.size, whole_pixels=near[moving])
         yield torch.from_numpy(np.linalg.inv(out))
 
 

@@ -40,7 +40,7 @@ def matrices(
     extra: NDArray[np.float32],
     size: Size,
     *,
-    whole_pixels: bool,
+    whole_pixels: bool | NDArray[np.bool_],
 ) -> Floats:
     """Return the matrix of each picture's warp.
 
@@ -49,7 +49,7 @@ def matrices(
         value: magnitudes in their units, [b].
         extra: uniform numbers, [b, 4].
         size: (H, W).
-        whole_pixels: shift by whole pixels, as nearest neighbour does.
+        whole_pixels: shift by whole pixels, as nearest neighbour does; for all, or bool [b].
 
     Returns:
         float64 [b, 3, 3], output -> input.
@@ -61,9 +61,10 @@ def matrices(
         [-1.0, 0.0, 5.0]
     """
     out = np.broadcast_to(np.eye(3), (len(ops), 3, 3)).copy()
-    kinds = (np.int16, np.float32, np.float32)
-    arrays = [np.require(a, k, ["C", "W"]) for a, k in zip((ops, value, extra), kinds, strict=True)]
-    _ready()(*arrays, int(size[0]), int(size[1]), whole_pixels, out)
+    given = (ops, value, extra, np.broadcast_to(whole_pixels, len(ops)))
+    kinds = (np.int16, np.float32, np.float32, np.bool_)
+    arrays = [np.require(a, k, ["C", "W"]) for a, k in zip(given, kinds, strict=True)]
+    _ready()(*arrays, int(size[0]), int(size[1]), out)
     return out
 
 
@@ -185,13 +186,13 @@ def _keyed(cache_key: str) -> Any:
         ops: NDArray[np.int16],
         value: NDArray[np.float32],
         extra: Extra,
+        whole_pixels: NDArray[np.bool_],
         H: int,
         W: int,
-        whole_pixels: bool,
         out: Floats,
     ) -> None:
         for i in range(len(ops) if cache_key else 0):  # which closes over the key
-            a, b, c, d, e, f = affine(ops[i], np.float64(value[i]), extra[i], H, W, whole_pixels)
+            a, b, c, d, e, f = affine(ops[i], np.float64(value[i]), extra[i], H, W, whole_pixels[i])
             out[i, 0, 0], out[i, 0, 1], out[i, 0, 2] = a, b, c
             out[i, 1, 0], out[i, 1, 1], out[i, 1, 2] = d, e, f
 
@@ -206,5 +207,5 @@ def _ready() -> Any:
     """Return the compiled function, compiled or loaded by now."""
     none = np.zeros(0, np.int16), np.zeros(0, np.float32), np.zeros((0, 4), np.float32)
     with announced(3):
-        _all_matrices(*none, 1, 1, True, np.zeros((0, 3, 3)))
+        _all_matrices(*none, np.zeros(0, np.bool_), 1, 1, np.zeros((0, 3, 3)))
     return _all_matrices

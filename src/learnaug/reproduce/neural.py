@@ -21,7 +21,6 @@ BREEDS = "which breeds the paper took is not said"
 RECIPE = Recipe(epochs=40, batch_size=32, optimiser="adamw", lr=1e-4, weight_decay=0.0, warmup=0.0)
 SIDE64, SIDE28 = Size(64, RECIPE), Size(28, RECIPE, per_class=800)
 
-GAN = Line("GANs", "", None, "needs CycleGAN style transfer")
 OURS = (
     Line("(ours) traditional + neural, no loss", "traditional+neural-augmentation:loss=none"),
     Line("(ours) neural, no loss, frozen", "neural-augmentation-frozen:loss=none"),
@@ -37,7 +36,7 @@ def _lines(*figures: float) -> tuple[Line, ...]:
     return (
         Line("None", "none", none),
         Line("Traditional", "traditional", traditional),
-        Line(GAN.name, GAN.method, gan, GAN.note),
+        Line("GANs", "", gan, "needs CycleGAN style transfer"),
         Line("Neural + No Loss", "neural-augmentation:loss=none", neural),
         Line("Neural + Content Loss", "neural-augmentation:loss=content", content),
         Line("Neural + Style", "neural-augmentation:loss=style", style),

@@ -22,7 +22,7 @@ from learnaug.study.plan import Job
 from learnaug.study.world import World
 from learnaug.training import Keep, Stopped, choose_device, fit, measure, predict
 
-__all__ = ["finished", "newest_augmenter", "read_status", "run_job"]
+__all__ = ["begin", "finished", "learn_part", "newest_augmenter", "read_status", "run_job"]
 
 BROKEN_DISK = (73, 74, 75)  # exit statuses: cannot write, disk full or broken, in use
 Phase = Literal["learn", "train"]
@@ -63,16 +63,11 @@ def run_job(world: World, job: Job, keep: Keep) -> dict[str, Any]:
     state "failed" and its error; a run that was asked to stop has the state "stopped".
     """
     run = rundir.run_folder(world.out, job.method, job.seed)
-    before = read_status(run)
     if finished(world.out, job):
-        return before
-    seconds = {"learn": 0.0, "train": 0.0} | before.get("seconds", {})
-    status: dict[str, Any] = asdict(job) | {"state": "running", "error": None, "seconds": seconds}
-    rundir.write_json(rundir.config_path(run), _config(world, job))
-    rundir.write_json(rundir.origin_path(run), rundir.origin(shlex.split(world.plan.command)))
-    rundir.write_json(rundir.status_path(run), status)
+        return read_status(run)
+    status = begin(world, job)
     try:
-        status |= _learn_and_train(world, job, run, keep, seconds) | {"state": "done"}
+        status |= _learn_and_train(world, job, run, keep, status["seconds"]) | {"state": "done"}
     except Stopped:
         status["state"] = "stopped"
     except (torch.OutOfMemoryError, MemoryError) as fault:
@@ -92,6 +87,20 @@ def run_job(world: World, job: Job, keep: Keep) -> dict[str, Any]:
     return status
 
 
+def begin(world: World, job: Job, **more: Any) -> dict[str, Any]:
+    """Write down what a run is and that it runs; return its status, with `more` in it.
+
+    The seconds of a run that was stopped are taken up.
+    """
+    run = rundir.run_folder(world.out, job.method, job.seed)
+    seconds = {"learn": 0.0, "train": 0.0} | read_status(run).get("seconds", {})
+    status = asdict(job) | {"state": "running", "error": None, "seconds": seconds} | more
+    rundir.write_json(rundir.config_path(run), _config(world, job))
+    rundir.write_json(rundir.origin_path(run), rundir.origin(shlex.split(world.plan.command)))
+    rundir.write_json(rundir.status_path(run), status)
+    return status
+
+
 def _learn_and_train(
     world: World, job: Job, run: Path, keep: Keep, seconds: dict[str, float]
 ) -> dict[str, Any]:
@@ -99,8 +108,7 @@ def _learn_and_train(
     plan, pair = world.plan, world.pair(job.seed)
     device = choose_device(plan.device)
     train, valid = world.part(job.seed, "train"), world.part(job.seed, "valid")
-    with _timed(seconds, "learn"):
-        learned = _learn(world, job, run, (train, valid), keep)
+    learned = learn_part(world, job, (train, valid), keep, seconds)
     with _timed(seconds, "train"):
         # A target that was trained along with its augmentation is scored as it is.
         model = learned.target or fit(
@@ -130,19 +138,25 @@ def _timed(seconds: dict[str, float], phase: Phase) -> Iterator[None]:
         seconds[phase] = round(seconds[phase] + watch(), 3)
 
 
-def _learn(
-    world: World, job: Job, run: Path, parts: tuple[ImageSet, ImageSet], keep: Keep
+def learn_part(
+    world: World,
+    job: Job,
+    parts: tuple[ImageSet, ImageSet],
+    keep: Keep,
+    seconds: dict[str, float],
 ) -> Learned:
-    plan = world.plan
+    """Learn on the training and validation part, save the augmenter, and add what it took."""
+    plan, run = world.plan, rundir.run_folder(world.out, job.method, job.seed)
     method, pair = world.method(job.method), world.pair(job.seed)
-    learned = method.learn(
-        Learning(*parts, world.builder(), plan.recipe, pair.child("init"), pair.child("train")),
-        seeds=pair.child("learn", job.method),
-        device=choose_device(plan.device),
-        budget=Budget(precision=plan.precision),
-        keep=_kept(keep, run, "learn"),
-    )
-    learned.augmenter.save(rundir.augmenter_folder(run))
+    with _timed(seconds, "learn"):
+        learned = method.learn(
+            Learning(*parts, world.builder(), plan.recipe, pair.child("init"), pair.child("train")),
+            seeds=pair.child("learn", job.method),
+            device=choose_device(plan.device),
+            budget=Budget(precision=plan.precision),
+            keep=_kept(keep, run, "learn"),
+        )
+        learned.augmenter.save(rundir.augmenter_folder(run))
     return learned
 
 

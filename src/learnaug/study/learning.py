@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import shlex
 from collections.abc import Sequence
-from dataclasses import asdict, dataclass
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
@@ -12,8 +12,9 @@ from learnaug import rundir
 from learnaug.errors import LearnaugError, RunError, printable
 from learnaug.methods.folders import load_folder
 from learnaug.nets import Spec
-from learnaug.study.job import _config, _learn, _timed, finished, read_status
+from learnaug.study.job import begin, finished, learn_part, read_status
 from learnaug.study.plan import Job
+from learnaug.study.pool import stepped
 from learnaug.study.prepare import Request, folder_for, name_of, owned, prepare
 from learnaug.study.progress import Progress, Say
 from learnaug.study.stop import Interrupted, Stop, listening
@@ -21,8 +22,6 @@ from learnaug.study.world import World
 from learnaug.training import Augmenter, Keep, Recipe, Stopped, threads
 
 __all__ = ["Lesson", "finish", "learn"]
-
-STEP = 0.01  # progress is told in steps of one percent
 
 
 @dataclass(frozen=True, slots=True)
@@ -134,12 +133,8 @@ def finish(world: World, stop: Stop, progress: Progress) -> Lesson:
 
 def _learn_here(world: World, job: Job, run: Path, stop: Stop, progress: Progress) -> None:
     """Learn in this process and keep status, log and checkpoints in the folder of the run."""
-    before = read_status(run)
-    seconds = {"learn": 0.0, "train": 0.0} | before.get("seconds", {})
     notes: list[str] = []
-    last = 0.0
-    status: dict[str, Any] = asdict(job) | {"seconds": seconds, "notes": notes}
-    status |= {"error": None, "score": None}
+    status = begin(world, job, notes=notes, score=None)
 
     def put(state: str) -> None:
         status["state"] = state
@@ -150,21 +145,12 @@ def _learn_here(world: World, job: Job, run: Path, stop: Stop, progress: Progres
             notes.append(text)
         progress.tell(job, {"say": text})
 
-    def share(value: float) -> None:
-        nonlocal last
-        if value - last >= STEP:
-            last = value
-            progress.tell(job, {"share": value})
-
-    rundir.write_json(rundir.config_path(run), _config(world, job))
-    rundir.write_json(rundir.origin_path(run), rundir.origin(shlex.split(world.plan.command)))
-    put("running")
     progress.tell(job, {"start": True})
     parts = world.part(job.seed, "train"), world.part(job.seed, "valid")
+    share = stepped(lambda value: progress.tell(job, {"share": value}))
     keep = Keep(stop=stop, progress=share, say=hear)
     try:
-        with _timed(seconds, "learn"):
-            _learn(world, job, run, parts, keep)
+        learn_part(world, job, parts, keep, status["seconds"])
     except Stopped:
         put("stopped")
         return

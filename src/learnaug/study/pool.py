@@ -22,7 +22,7 @@ from learnaug.study.stop import Stop
 from learnaug.study.world import World
 from learnaug.training import Keep, threads
 
-__all__ = ["Tell", "execute"]
+__all__ = ["Tell", "execute", "stepped"]
 
 Tell = Callable[[Job, dict[str, Any]], None]  # told {"share"}, {"say"}, {"start"} or {"end"}
 STEP = 0.01  # progress is told in steps of one percent
@@ -92,14 +92,15 @@ def _run_here(world: World, job: Job, stop: Stop, tell: Tell, every: float) -> N
     tell(job, {"start": True})
     keep = Keep(
         stop=stop,
-        progress=_stepped(lambda share: tell(job, {"share": share})),
+        progress=stepped(lambda share: tell(job, {"share": share})),
         say=lambda text: tell(job, {"say": text}),
         every=every,
     )
     tell(job, {"end": run_job(world, job, keep)})
 
 
-def _stepped(tell: Callable[[float], None]) -> Callable[[float], None]:
+def stepped(tell: Callable[[float], None]) -> Callable[[float], None]:
+    """Return what passes shares in [0, 1] on to `tell` in steps of one percent, and the last."""
     last = -1.0
 
     def step(share: float) -> None:
@@ -180,7 +181,7 @@ def _ask(
     """
     if not _send(worker, {"job": asdict(job), "every": every}):
         return None
-    step = _stepped(lambda share: tell(job, {"share": share}))
+    step = stepped(lambda share: tell(job, {"share": share}))
     for line in _pipe(worker.stdout):
         event = json.loads(line)
         if "end" in event:

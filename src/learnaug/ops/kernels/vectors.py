@@ -6,6 +6,7 @@ times as fast as a loop over the table. `reverse16` is a shuffle that every proc
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from typing import Any
 
 import llvmlite.binding
@@ -31,10 +32,16 @@ def _available() -> bool:
 AVAILABLE = _available()
 
 
-def _place(context: Any, builder: Any, signature: Any, args: Any, number: int, at: Any) -> Any:
-    """Return the address of byte `at` of the array that is argument `number`."""
-    array = context.make_array(signature.args[number])(context, builder, args[number])
-    return builder.gep(array.data, [at])
+def _places(
+    context: Any, builder: Any, signature: Any, args: Any, vector: ir.VectorType
+) -> Callable[[int, Any], Any]:
+    """Return what gives the address of the vector at a byte of the array that is an argument."""
+
+    def place(number: int, at: Any) -> Any:
+        array = context.make_array(signature.args[number])(context, builder, args[number])
+        return builder.bitcast(builder.gep(array.data, [at]), vector.as_pointer())
+
+    return place
 
 
 @intrinsic
@@ -42,10 +49,7 @@ def _lookup64(typing: Any, table: Any, src: Any, out: Any, at: Any) -> Any:
     """Write out[at : at + 64] = table[src[at : at + 64]]; uint8 [256], [n] and [n]."""
 
     def build(context: Any, builder: Any, signature: Any, args: Any) -> Any:
-        def place(number: int, offset: Any) -> Any:
-            byte = _place(context, builder, signature, args, number, offset)
-            return builder.bitcast(byte, _BLOCK.as_pointer())
-
+        place = _places(context, builder, signature, args, _BLOCK)
         values = builder.load(place(1, args[3]), align=1)
         quarter = [
             builder.load(place(0, ir.Constant(ir.IntType(64), BLOCK * i)), align=1)
@@ -69,10 +73,7 @@ def _reverse16(typing: Any, src: Any, out: Any, at: Any, to: Any) -> Any:
     """Write out[to : to + 16] = src[at : at + 16] backwards; uint8 [n] and [m]."""
 
     def build(context: Any, builder: Any, signature: Any, args: Any) -> Any:
-        def place(number: int, offset: Any) -> Any:
-            byte = _place(context, builder, signature, args, number, offset)
-            return builder.bitcast(byte, _LINE.as_pointer())
-
+        place = _places(context, builder, signature, args, _LINE)
         values = builder.load(place(0, args[2]), align=1)
         mask = ir.Constant(ir.VectorType(ir.IntType(32), LINE), list(range(LINE))[::-1])
         builder.store(builder.shuffle_vector(values, values, mask), place(1, args[3]), align=1)
