@@ -13,7 +13,7 @@ from learnaug.data import ImageSet, batches, make_batch
 from learnaug.errors import RunError
 from learnaug.nets.rng import forked, reseed
 from learnaug.seeds import Seeds
-from learnaug.stats import accuracy
+from learnaug.stats import accuracy, nll
 from learnaug.training.augmenter import Phase, phase_at
 from learnaug.training.evaluate import Normalise, predict
 from learnaug.training.loop import Keep, run
@@ -23,6 +23,7 @@ __all__ = ["Classification", "fit", "soft_cross_entropy"]
 
 
 WATCHED = 500  # validation pictures of the learning curve: its cost stays small beside training
+SEEN = 200  # training pictures of it
 
 
 def soft_cross_entropy(
@@ -53,7 +54,8 @@ class Classification:
     Args:
         model: uint8 [B, C, H, W] -> logits [B, K]; trained in place.
         train: the training part.
-        valid: at most WATCHED of its pictures are measured for the learning curve; None: nothing.
+        valid: at most WATCHED of its pictures are measured for the learning curve, and at most
+            SEEN of the training part's; None: nothing.
         curriculum: which augmenter has which share of the updates.
         recipe: how to train.
         device: where.
@@ -71,7 +73,8 @@ class Classification:
         precision: str,
     ) -> None:
         self.model, self.train = model, train
-        self.watched = None if valid is None else _some(valid)
+        self.watched = None if valid is None else _some(valid, WATCHED)
+        self.seen = _some(train, SEEN)
         self.curriculum, self.recipe = curriculum, recipe
         self.device, self.precision = device, precision
         self.updates = recipe.updates(len(train))
@@ -115,14 +118,24 @@ class Classification:
         self.optimiser.step()
 
     def measure(self, update: int) -> dict[str, Any]:
-        """Return epoch, learning rate and validation accuracy after this update."""
-        shown = None
-        if self.watched is not None and len(self.watched):
-            probabilities = predict(self.model, self.watched, self.device, self.precision)
-            shown = accuracy(probabilities, self.watched.labels)
+        """Return epoch, learning rate, and the figures of both parts after this update.
+
+        valid_accuracy (a fraction), valid_loss and train_loss (cross entropy, nats) are those of
+        the model in use on pictures as they are: without augmentation, dropout or smoothing. The
+        last two apart say how far it overfits, whatever it is trained with.
+        """
         epoch = update * min(self.recipe.batch_size, len(self.train)) / len(self.train)
         rate = learning_rate(self.recipe, update - 1, self.updates)
-        return {"epoch": round(epoch, 4), "valid_accuracy": shown, "lr": rate}
+        row = dict.fromkeys(("valid_accuracy", "valid_loss", "train_loss"))
+        if self.watched is not None and len(self.watched):
+            valid, train = (
+                predict(self.model, part, self.device, self.precision)
+                for part in (self.watched, self.seen)
+            )
+            row["valid_accuracy"] = accuracy(valid, self.watched.labels)
+            row["valid_loss"] = nll(valid, self.watched.labels)
+            row["train_loss"] = nll(train, self.seen.labels)
+        return {"epoch": round(epoch, 4), **row, "lr": rate}
 
     def tensors(self) -> dict[str, Tensor]:
         """Return weights, buffers and the optimiser's state under flat names."""
@@ -182,11 +195,11 @@ def restore_optimiser(
             optimiser.state[owner][name] = place.copy_(value)
 
 
-def _some(data: ImageSet) -> ImageSet:
-    """Return at most WATCHED pictures, evenly spaced."""
-    if len(data) <= WATCHED:
+def _some(data: ImageSet, most: int) -> ImageSet:
+    """Return at most `most` pictures, evenly spaced."""
+    if len(data) <= most:
         return data
-    return data.take(np.linspace(0, len(data) - 1, WATCHED).astype(np.int64))
+    return data.take(np.linspace(0, len(data) - 1, most).astype(np.int64))
 
 
 def make_optimiser(model: nn.Module, recipe: Recipe) -> torch.optim.Optimizer:

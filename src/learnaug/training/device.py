@@ -2,9 +2,12 @@
 
 from __future__ import annotations
 
+import ctypes
 import os
+import sys
 from collections.abc import Iterator
 from contextlib import contextmanager
+from functools import cache
 
 import torch
 
@@ -67,12 +70,30 @@ def cores() -> int:
     return os.cpu_count() or 1
 
 
+M_TRIM_THRESHOLD, M_TOP_PAD, M_MMAP_MAX = -1, -2, -4  # of <malloc.h>
+KEPT = 1 << 30  # bytes
+
+
 @contextmanager
 def threads(number: int) -> Iterator[None]:
     """Compute with `number` CPU threads inside the block, and give the old number back."""
+    _keep_memory()
     before = torch.get_num_threads()
     torch.set_num_threads(number)
     try:
         yield
     finally:
         torch.set_num_threads(before)
+
+
+@cache
+def _keep_memory() -> None:
+    """Let glibc keep what an update frees for the next one, up to 1 GiB; once a process.
+
+    By default it hands blocks of 32 MiB and more, such as the gradients of SmallNet's dense layer,
+    back to the system and takes as many fresh pages at once: a third of the time of its updates.
+    """
+    allocator = getattr(ctypes.CDLL(None), "mallopt", None) if sys.platform == "linux" else None
+    if allocator:
+        for option, value in ((M_MMAP_MAX, 0), (M_TRIM_THRESHOLD, KEPT), (M_TOP_PAD, 1 << 26)):
+            allocator(option, value)
