@@ -90,6 +90,7 @@ DIGITS = Block(
         Line("Neural + No Loss", "neural-augmentation:loss=none", 0.975),
         Line("Neural + Content Loss", "neural-augmentation:loss=content", 0.968),
         *OURS,
+        Line("(ours) neural, content, A at 0.001", "neural-augmentation:loss=content,lr=0.001"),
     ),
     SIDE28,
     SIDE28,
