@@ -141,10 +141,11 @@ def test_the_tables_are_listed(capsys):
     assert names == [
         "smart-augmentation table-2", "smart-augmentation table-3",
         "neural-augmentation table-1", "neural-augmentation table-2", "neural-augmentation table-3",
+        "neural-augmentation few",
     ]  # fmt: skip
     assert run(["reproduce", "neural-augmentation", "--json"]) == 0
     told = json.loads(capsys.readouterr().out)
-    assert [row["table"] for row in told] == ["table-1", "table-2", "table-3"]
+    assert [row["table"] for row in told] == ["table-1", "table-2", "table-3", "few"]
 
 
 def test_options_reach_the_table(monkeypatch, capsys):

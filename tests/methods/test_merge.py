@@ -89,6 +89,15 @@ def test_gradients_of_both_losses_reach_a_and_add_up() -> None:
         torch.testing.assert_close(mixed, 0.7 * a + 0.3 * b, rtol=1e-4, atol=1e-8)
 
 
+def test_a_negative_beta_lets_a_climb_what_b_descends() -> None:
+    down, up = (gradients(SmartAugmentation(alpha=0.0, beta=beta)) for beta in (1.0, -1.0))
+    assert any(slope.abs().max() > 0 for slope in down[0])
+    for one, other in zip(down[0], up[0], strict=True):
+        torch.testing.assert_close(one, -other)
+    for one, other in zip(down[1], up[1], strict=True):
+        torch.testing.assert_close(one, other)
+
+
 @pytest.mark.parametrize("compare_in", ["pixels", "features"])
 def test_the_target_descends_along_its_own_loss_alone(compare_in: str) -> None:
     plain = gradients(SmartAugmentation(alpha=0.0, beta=1.0))[1]
@@ -226,7 +235,7 @@ def test_masks_and_mixed_classes_are_refused() -> None:
 def test_all_wrong_settings_are_named_at_once() -> None:
     with pytest.raises(ConfigError) as told:
         SmartAugmentation(k=9, loss="mze", lr=-1.0, network="smrt", partners="far", alpha=-1.0)
-    for word in ("k <= 8", "did you mean mse", "lr", "did you mean smart", "far", "weights >= 0"):
+    for word in ("k <= 8", "did you mean mse", "lr", "did you mean smart", "far", "0 <= alpha"):
         assert word in str(told.value)
 
 

@@ -112,6 +112,16 @@ def test_pixels_are_at_most_a_few_numbers(size: tuple[int, int]) -> None:
 # --- networks ------------------------------------------------------------------------------------
 
 
+def test_residual_begins_as_the_mean_of_its_inputs() -> None:
+    pictures = np.random.default_rng(0).random((5, 3, 2, 6, 7), np.float32)
+    for classes in (None, 4):
+        merger = build("residual", 3, 2, classes, Seeds(0))
+        merged = merger(torch.from_numpy(pictures), torch.tensor([0, 1, 2, 3, 1]))
+        np.testing.assert_allclose(merged.detach().numpy(), pictures.mean(1), atol=1e-6)
+        merged.square().sum().backward()
+        assert any(p.grad is not None and p.grad.abs().max() > 0 for p in merger.parameters())
+
+
 @pytest.mark.parametrize("k", range(1, 9))
 @pytest.mark.parametrize(("network", "classes"), [("smart", None), ("augnet", 3)])
 def test_shapes(network: str, classes: int | None, k: int) -> None:

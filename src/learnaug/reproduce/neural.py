@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 from learnaug.reproduce.rows import Block, Line, Size, Source, Table
 from learnaug.training import Recipe
 
@@ -95,8 +97,41 @@ DIGITS = Block(
     SIDE28,
     SIDE28,
 )
+
+# What the paper leaves open: how few pictures, and whether A does better if it starts as the mean.
+RESIDUAL = "neural-augmentation:network=residual,lr=0.001"
+QUESTIONS = (
+    Line("None", "none"),
+    Line("Traditional", "traditional"),
+    Line("TrivialAugment", "trivialaugment"),
+    Line("Mean of 2 pictures", "mean-of-k"),
+    Line("Mixup within the class", "class-mixup"),
+    Line("Neural + No Loss", "neural-augmentation:loss=none"),
+    Line("Neural + Content Loss", "neural-augmentation:loss=content"),
+    Line("Residual, content loss", f"{RESIDUAL},loss=content"),
+    Line("Residual, no loss", f"{RESIDUAL},loss=none"),
+    Line("Residual, content loss, against the target", f"{RESIDUAL},loss=content,beta=-0.25"),
+)
+WITHOUT = "no figure: these are our questions"
+
+
+def _few(source: Source, number: int, epochs: int, side: int = 64) -> Block:
+    """Return our questions with so many training pictures of each class."""
+    size = Size(side, replace(RECIPE, epochs=epochs), per_class=number)
+    return Block(f"{source.name}-{number}", source, "smallnet", QUESTIONS, size, size)
+
+
 TABLES = {
     "table-1": Table("dogs against goldfish, SmallNet, 64 px", SCORED, (DOG_FISH,)),
     "table-2": Table("dogs against cats, SmallNet, 64 px", SCORED, (DOG_CAT,)),
     "table-3": Table("MNIST 0 against 8, SmallNet, 28 px", SCORED, (DIGITS,)),
+    "few": Table(
+        "few pictures: what the paper leaves open",
+        WITHOUT,
+        (
+            _few(DOG_FISH.source, 50, 80),
+            _few(DOG_CAT.source, 50, 80),
+            _few(DIGITS.source, 10, 200, 28),
+        ),
+    ),
 }

@@ -71,7 +71,7 @@ FACES = Block(
         Line("(ours) one A, k = 2, frozen", "smart-augmentation-frozen"),
         Line("(ours) one A, k = 2, Adam at 0.001", f"{_smart(2)},{FAST}"),
     ),
-    Size(48, _recipe(60, 0.01), per_class=5),
+    Size(32, _recipe(60, 0.01), per_class=5),
     Size(96, _recipe(1000, 0.01), per_class=5),
 )
 
@@ -86,7 +86,7 @@ def _gender(key: str, words: str, without: float, smart: float) -> Block:
             Line(f"{words}, without", "none", without),
             Line(f"{words}, one network A, k = 2", _smart(2), smart),
         ),
-        Size(48, _recipe(60, 0.01), per_class=400),
+        Size(32, _recipe(60, 0.01), per_class=400),
         Size(100, _recipe(1000, 0.01)),
     )
 
@@ -138,7 +138,7 @@ TABLES = {
             _gender("adience", "Adience", 0.7002, 0.7606),
             _gender("feret", "FERET", 0.8352, 0.8846),
         ),
-        ("small: 48 px and 60 epochs in place of 96 px and 1,000",),
+        ("small: 32 px and 60 epochs in place of 96 px and 1,000",),
     ),
     "table-3": Table(
         "abbey against airport: small network B with and without, VGG16",

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -83,7 +84,8 @@ class Joint(Classification):
         epoch, share = update * size / len(self.train), update / self.updates
         m = self.method
         alpha = weight_at(m.alpha, m.alpha_end, m.schedule, epoch=epoch, share=share)
-        return alpha, weight_at(m.beta, m.beta_end, m.schedule, epoch=epoch, share=share)
+        beta = weight_at(m.beta, m.beta_end, m.schedule, epoch=epoch, share=share, least=-math.inf)
+        return alpha, beta
 
     def step(self, update: int, seeds: Seeds) -> float:
         """Make one step of both nets and return alpha L_A + beta L_B."""

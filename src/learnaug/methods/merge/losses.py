@@ -63,7 +63,13 @@ def similarity(merged: Tensor, target: Tensor, loss: str) -> Tensor:
 
 
 def weight_at(
-    start: Weight, end: float | None, schedule: str, *, epoch: float, share: float
+    start: Weight,
+    end: float | None,
+    schedule: str,
+    *,
+    epoch: float,
+    share: float,
+    least: float = 0.0,
 ) -> float:
     """Return alpha or beta at a moment of the training.
 
@@ -76,9 +82,10 @@ def weight_at(
         schedule: a name of SCHEDULES.
         epoch: passes over the training part that are done.
         share: fraction of the updates that are done, in [0, 1].
+        least: what the weight must not fall below.
 
     Raises:
-        ConfigError: the schedule is not known, or the weight is no number >= 0.
+        ConfigError: the schedule is not known, or the weight is no finite number >= `least`.
 
     Example:
         >>> weight_at(1.0, 0.0, "linear", epoch=5, share=0.25)
@@ -92,8 +99,10 @@ def weight_at(
         value = float(start(epoch))
     else:
         value = start + ((start if end is None else end) - start) * SCHEDULES[schedule](share)
-    if not 0 <= value < math.inf:
-        raise ConfigError(f"a weight must be a number >= 0, but is {value} at epoch {epoch:g}")
+    if not (math.isfinite(value) and value >= least):
+        raise ConfigError(
+            f"a weight must be a finite number >= {least:g}, but is {value} at epoch {epoch:g}"
+        )
     return value
 
 

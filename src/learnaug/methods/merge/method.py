@@ -51,10 +51,12 @@ class SmartAugmentation:
         loss: what A's output should be like: "mse" (or "content"), "style" (Gram matrices), "none".
         compare_in: "pixels" (the papers), or "features": the maps of the target's last convolution.
         alpha: weight of L_A for A; a number >= 0, or a function of the epoch.
-        beta: weight of L_B for A; the target itself always descends along L_B.
+        beta: weight of L_B for A; the target itself always descends along L_B. Below 0 (ours) A
+            climbs it: it merges what the target finds hard.
         alpha_end, beta_end: weights at the end of the training; None: as at the beginning.
         schedule: how the weights go from beginning to end: "constant", "linear" or "cosine".
-        network: "smart", "augnet", or a function (inputs, channels) -> torch.nn.Module.
+        network: "smart", "augnet", "residual" (the mean of the k, to which AugNet adds; ours), or
+            a function (inputs, channels) -> torch.nn.Module.
         partners: "random" of the class; "clusters" of pixels; "features": clusters in the last
             hidden layer of the target at its first weights; "groups": of the same group; "same":
             all inputs are the picture itself (the papers' control).
@@ -89,12 +91,10 @@ class SmartAugmentation:
     joint: bool = True
 
     def __post_init__(self) -> None:
-        weights = [
-            w for w in (self.alpha, self.beta, self.alpha_end, self.beta_end) if w is not None
-        ]
         rules = {
             f"1 <= k <= {MAX_K}": 1 <= self.k <= MAX_K,
-            "weights >= 0": all(callable(w) or 0 <= w < math.inf for w in weights),
+            "0 <= alpha < inf": all(_weight(w, 0.0) for w in (self.alpha, self.alpha_end)),
+            "-inf < beta < inf": all(_weight(w, -math.inf) for w in (self.beta, self.beta_end)),
             "clusters >= 1": self.clusters >= 1,
             "0 < lr < inf": 0 < self.rate < math.inf,
             "0 < clip": self.clip > 0,
@@ -182,6 +182,11 @@ class SmartAugmentation:
             return None
         space = pixels(train) if self.partners == "clusters" else _features(data)
         return clusters(space, train.labels, self.clusters, self.k + 1, seeds)
+
+
+def _weight(value: Weight | None, least: float) -> bool:
+    """Return whether it is a finite number from `least` on, a function, or not given."""
+    return value is None or callable(value) or (math.isfinite(value) and value >= least)
 
 
 def _require_classes(data: Learning) -> None:

@@ -14,7 +14,7 @@ from learnaug.errors import ConfigError, UsageError, nearest
 from learnaug.nets import keyed
 from learnaug.seeds import Seeds
 
-__all__ = ["NETWORKS", "Factory", "Merger", "augnet", "build", "smart"]
+__all__ = ["NETWORKS", "Factory", "Merger", "Residual", "augnet", "build", "smart"]
 
 Factory = Callable[[int, int], nn.Module]
 
@@ -49,7 +49,35 @@ def augnet(inputs: int, channels: int) -> nn.Sequential:
     return nn.Sequential(*hidden, nn.Conv2d(16, channels, 3, padding=1))
 
 
-NETWORKS: dict[str, Factory] = {"smart": smart, "augnet": augnet}
+class Residual(nn.Module):
+    """The mean of the k pictures plus what AugNet adds to it: [B, k C, H, W] -> [B, C, H, W].
+
+    A's last layer starts at 0, so that the first merged pictures are those of `mean-of-k` and not
+    one grey: what is learned is learned on top of the control. Ours; the papers start anywhere.
+
+    Example:
+        >>> net = Residual(4, 2)
+        >>> pictures = torch.rand(3, 4, 8, 8)
+        >>> bool((net(pictures) == (pictures[:, :2] + pictures[:, 2:]) / 2).all())
+        True
+    """
+
+    def __init__(self, inputs: int, channels: int) -> None:
+        super().__init__()
+        self.channels = channels
+        self.change = augnet(inputs, channels)
+        for weight in self.change[-1].parameters():
+            nn.init.zeros_(weight)
+
+    def forward(self, flat: Tensor) -> Tensor:
+        """Return the merged pictures; not bounded."""
+        count, _, height, width = flat.shape
+        mean = flat.view(count, -1, self.channels, height, width).mean(1)
+        merged: Tensor = mean + self.change(flat)
+        return merged
+
+
+NETWORKS: dict[str, Factory] = {"smart": smart, "augnet": augnet, "residual": Residual}
 
 
 class Merger(nn.Module):
