@@ -89,6 +89,23 @@ def test_gradients_of_both_losses_reach_a_and_add_up() -> None:
         torch.testing.assert_close(mixed, 0.7 * a + 0.3 * b, rtol=1e-4, atol=1e-8)
 
 
+@pytest.mark.parametrize("compare_in", ["pixels", "features"])
+def test_normalised_apart_the_target_remembers_real_pictures_alone(compare_in: str) -> None:
+    remembered = {}
+    for norm in ("together", "apart"):
+        joint = task(SmartAugmentation(batch_norm=norm, compare_in=compare_in))
+        chosen = joint.chosen(0, Seeds(5))
+        batch, inputs = joint.draw(chosen, 0, Seeds(5))
+        normalise, b1 = joint.model
+        with torch.no_grad():
+            seen = b1[1](b1[0](normalise(batch.images))).mean((0, 2, 3))  # before the first norm
+        expected = 0.9 * b1[2].running_mean + 0.1 * seen  # PyTorch's momentum of 0.1
+        joint.losses(batch, inputs, chosen, 0.3)
+        remembered[norm] = torch.allclose(b1[2].running_mean, expected, atol=1e-6)
+        assert all(part.momentum == 0.1 for part in b1 if isinstance(part, nn.BatchNorm2d))
+    assert remembered == {"together": False, "apart": True}
+
+
 def test_a_negative_beta_lets_a_climb_what_b_descends() -> None:
     down, up = (gradients(SmartAugmentation(alpha=0.0, beta=beta)) for beta in (1.0, -1.0))
     assert any(slope.abs().max() > 0 for slope in down[0])

@@ -108,6 +108,10 @@ QUESTIONS = (
     Line("Mixup within the class", "class-mixup"),
     Line("Neural + No Loss", "neural-augmentation:loss=none"),
     Line("Neural + Content Loss", "neural-augmentation:loss=content"),
+    Line(
+        "Neural + Content Loss, normalised apart",
+        "neural-augmentation:loss=content,batch_norm=apart",
+    ),
     Line("Residual, content loss", f"{RESIDUAL},loss=content"),
     Line("Residual, no loss", f"{RESIDUAL},loss=none"),
     Line("Residual, content loss, against the target", f"{RESIDUAL},loss=content,beta=-0.25"),

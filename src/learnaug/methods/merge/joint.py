@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import math
+from collections.abc import Iterator
+from contextlib import contextmanager
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -131,7 +133,7 @@ class Joint(Classification):
         with self.autocast():
             merged = self.merger(inputs, self.labels[chosen].to(self.device)).float()
             seen = scaled_gradient(merged, beta) if pixels else merged
-            logits = self.model(torch.cat([real, 255 * seen]))
+            logits, maps = self._looked_at(real, 255 * seen)
         loss_b = soft_cross_entropy(
             logits.float(),
             batch.targets.repeat(2, 1),
@@ -141,11 +143,23 @@ class Joint(Classification):
         if pixels:
             like = similarity(merged, real / 255, self.method.loss)
         else:
-            maps = self.maps.float() if self.maps is not None else merged
             like = similarity(maps[len(real) :], maps[: len(real)].detach(), self.method.loss)
         if self.method.partners != "same":  # a picture that is alone is its own input: no lesson
             like = like.masked_fill(self.lonely[chosen].to(self.device), 0.0)
         return like.mean(), loss_b
+
+    def _looked_at(self, real: Tensor, merged: Tensor) -> tuple[Tensor, Tensor]:
+        """Return the target's scores of real and merged pictures, and its feature maps if kept."""
+        if self.method.batch_norm == "together":
+            return self.model(torch.cat([real, merged])), self._taken()
+        with _running_statistics_kept(self.model):
+            logits, maps = self.model(merged), self._taken()
+        first = self.model(real)
+        return torch.cat([first, logits]), torch.cat([self._taken(), maps])
+
+    def _taken(self) -> Tensor:
+        """Return the feature maps of the last pass; empty where none are kept."""
+        return torch.empty(0) if self.maps is None else self.maps.float()
 
     def _backward(self, loss_a: Tensor, loss_b: Tensor, alpha: float, beta: float) -> None:
         """Leave dL_B on the target and alpha dL_A + beta dL_B on the merging network."""
@@ -182,6 +196,20 @@ class Joint(Classification):
         self.merger.load_state_dict(weights)
         restore_optimiser(self.merging, tensors, "merging")
         self.sums = tensors["sums"]
+
+
+@contextmanager
+def _running_statistics_kept(model: nn.Module) -> Iterator[None]:
+    """Let batch normalisation use the statistics of a batch without remembering them."""
+    norms = [part for part in model.modules() if isinstance(part, nn.modules.batchnorm._BatchNorm)]
+    before = [norm.momentum for norm in norms]
+    for norm in norms:
+        norm.momentum = 0.0
+    try:
+        yield
+    finally:
+        for norm, momentum in zip(norms, before, strict=True):
+            norm.momentum = momentum
 
 
 def _optimiser(merger: Merger, method: SmartAugmentation) -> torch.optim.Optimizer:

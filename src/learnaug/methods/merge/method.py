@@ -36,6 +36,7 @@ __all__ = ["PARTNERS", "SmartAugmentation"]
 
 PARTNERS = ("random", "clusters", "features", "groups", "same")
 OPTIMISERS = ("sgd", "adam")
+NORMS = ("together", "apart")
 CHUNK = 256
 
 
@@ -65,6 +66,9 @@ class SmartAugmentation:
         lr: learning rate of A; None: 0.01, and 0.005 with one A for each class (the paper).
         clip: largest gradient norm of A.
         share: fraction of a batch that the frozen augmenter merges, in (0, 1].
+        batch_norm: whether the target normalises real and merged pictures "together" (the papers),
+            or "apart" (ours), and then remembers the statistics of the real ones alone, which are
+            those that it is used on.
         joint: whether the target that was trained along is the result; else a fresh one is trained
             with A frozen.
 
@@ -88,6 +92,7 @@ class SmartAugmentation:
     lr: float | None = None
     clip: float = 400.0
     share: float = 0.5
+    batch_norm: str = "together"
     joint: bool = True
 
     def __post_init__(self) -> None:
@@ -104,6 +109,7 @@ class SmartAugmentation:
         words: dict[str, tuple[str, ...]] = {
             "loss": LOSSES, "compare_in": ("pixels", "features"), "partners": PARTNERS,
             "schedule": tuple(SCHEDULES), "optimiser": OPTIMISERS, "network": tuple(NETWORKS),
+            "batch_norm": NORMS,
         }  # fmt: skip
         for name, known in words.items():
             word = getattr(self, name)
