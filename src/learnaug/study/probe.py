@@ -161,7 +161,8 @@ def _training(world: World, curriculum: tuple[Phase, ...], probe: Probe) -> Cost
             device=choose_device(plan.device), precision=plan.precision, keep=keep,
         )  # fmt: skip
 
-    return _timed(learn, plan.recipe.updates(len(train)), probe) + Cost(once=_looks(world))
+    updates = _timed(learn, plan.recipe.updates(len(train)), probe).updates
+    return Cost(_looks(world), updates)  # nothing is made ready but what is loaded once a process
 
 
 def _timed(learn: Callable[[Keep], None], updates: int, probe: Probe) -> Cost:
