@@ -21,7 +21,7 @@ from learnaug.methods import METHODS, Learned, Learning, Row, resolve, rows_of
 from learnaug.reproduce.rows import Block, Line, Size, Source, Table
 from learnaug.reproduce.sources import data_folder, pictures, place
 from learnaug.seeds import Seeds
-from learnaug.study import Interrupted
+from learnaug.study import Interrupted, budget
 from learnaug.training import Recipe
 
 SIZE = Size(8, Recipe(epochs=1, batch_size=16))
@@ -100,6 +100,28 @@ def test_the_figures_are_those_of_the_runs(stripes, tmp_path: Path) -> None:
     assert none["claimed_over_last"] == pytest.approx(np.mean([b - a for b, a in best[:3]]))
     assert any("runs take about" in note for note in notes)
     assert any("secret faces: not in" in note for note in notes)
+
+
+def test_one_total_is_said_before_the_first_run(
+    stripes, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Both blocks are measured first, once; each says its share as it begins."""
+    write(tmp_path / "data", "secret.npz")
+    measured = []
+    monkeypatch.setattr(
+        budget, "estimate", lambda w, runs, *more: measured.append(len(runs)) or 3600.0 * len(runs)
+    )
+    events: list[dict[str, Any]] = []
+    stripes(seeds=2, say=events.append)
+    said = [e["text"] for e in events if e["event"] == "note" and "about" in e["text"]]
+    assert measured == [4, 4]
+    assert said[0].startswith("about 8.0 h in all: 2 blocks, 4 rows x 2 seeds, 8 runs not done yet")
+    assert [text.partition(" (")[0] for text in said[1:]] == ["4 runs take about 4.0 h"] * 2
+    kinds = [e["event"] if e["event"] != "note" else e["text"][:5] for e in events]
+    assert kinds.index("about") < kinds.index("run-start")
+    events.clear()
+    stripes(seeds=2, say=events.append)
+    assert not [e for e in events if "about" in e.get("text", "")]
 
 
 def test_what_cannot_run_is_shown(stripes) -> None:

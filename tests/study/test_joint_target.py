@@ -11,6 +11,7 @@ import pytest
 import torch
 
 from learnaug import rundir
+from learnaug.errors import UsageError
 from learnaug.methods import METHODS, Budget, Learned, Learning, Row, resolve
 from learnaug.methods.fixed import Fixed
 from learnaug.ops import Policy, spaces
@@ -86,13 +87,37 @@ def test_a_chain_hands_on_what_stands_in_front(monkeypatch: pytest.MonkeyPatch) 
     monkeypatch.setitem(METHODS, "joint", Row(lambda names: Seeing(seen), "", "learned"))
     images = tiny.data().take(range(16))
     world = Learning(images, images, net=_net, recipe=tiny_recipe())
-    named: dict[str, Any] = {"seeds": Seeds(0), "device": CPU, "budget": Budget(), "keep": Keep()}
+    said: list[str] = []
+    keep = Keep(say=said.append)
+    named: dict[str, Any] = {"seeds": Seeds(0), "device": CPU, "budget": Budget(), "keep": keep}
     last = resolve("cutout+joint").learn(world, **named)
     first = resolve("joint+cutout").learn(world, **named)
     assert last.target is not None
+    assert len(said) == 1
+    assert "has not seen what stands behind it" in said[0]
     assert first.target is None
     assert [member.policy for member in seen[0].members] == [spaces.cutout()]
     assert seen[1] is None
+
+
+@pytest.mark.parametrize(
+    ("name", "mend"),
+    [
+        ("smart-augmentation+mixup", "smart-augmentation-frozen+mixup"),
+        (
+            "traditional+neural-augmentation:k=3,loss=none+cutout+mixup",
+            "traditional+neural-augmentation-frozen:k=3,loss=none+cutout+mixup",
+        ),
+        ("same-image:k=3+cutout", "same-image:k=3,joint=false+cutout"),
+        ("same-image+cutout", "same-image:joint=false+cutout"),
+    ],
+)
+def test_nothing_stands_behind_a_target_that_is_trained_along(name: str, mend: str) -> None:
+    with pytest.raises(UsageError) as caught:
+        resolve(name)
+    assert caught.value.mend.startswith(f"{mend} trains a fresh target")
+    resolve(mend)
+    resolve("smart-augmentation:joint=false+mixup")
 
 
 def tiny_recipe() -> Any:

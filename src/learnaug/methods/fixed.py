@@ -15,6 +15,11 @@ from learnaug.training import Augmenter, Keep
 
 __all__ = ["Chained", "Fixed", "Given"]
 
+LEFT = (
+    "a target that was trained along has not seen what stands behind it in the chain: it is left, "
+    "and a fresh one is trained"
+)
+
 
 @dataclass(frozen=True, slots=True)
 class Fixed:
@@ -47,7 +52,8 @@ class Chained:
     """Methods joined by `+`: each learns behind those before it, their augmenters act in order.
 
     The target of the last member, where it trained one, is the target of the chain. A target that
-    an earlier member trained has not seen the whole chain and is left: a fresh one is trained.
+    an earlier member trained has not seen the whole chain and is left, which is said: a fresh one
+    is trained. `resolve` refuses such names.
 
     Args:
         members: the methods, in the order in which their augmenters act.
@@ -69,6 +75,8 @@ class Chained:
                 budget=budget,
                 keep=keep.child(f"member-{i}"),
             )
+            if learned.target and i + 1 < len(self.members):
+                keep.say(LEFT)
             acting, target = (*acting, learned.augmenter), learned.target
         return Learned(Chain(acting), target=target)
 

@@ -163,7 +163,8 @@ def resolve(name: str, operations: Operations = None) -> Method:
     Settings follow a colon: "NAME:setting=value,setting=value".
 
     Raises:
-        UsageError: a name is not in METHODS (the nearest one is named), or a setting is wrong.
+        UsageError: a name is not in METHODS (the nearest one is named), a setting is wrong, or
+            something stands behind a method that trains its target along.
 
     Example:
         >>> type(resolve("flip-crop+cutout")).__name__
@@ -180,7 +181,30 @@ def resolve(name: str, operations: Operations = None) -> Method:
             f"method {name!r} is not known", where, "`learnaug methods` lists all of them"
         )
     parts = [configured(METHODS[parted(part)[0]].make(operations), part) for part in names]
+    _require_joint_last(names, parts)
     return parts[0] if len(parts) == 1 else Chained(tuple(parts))
+
+
+def _require_joint_last(names: list[str], parts: list[Method]) -> None:
+    """Refuse a target that is trained along where more augmentation stands behind it.
+
+    Such a target has not seen the whole chain: nothing of it could be the chain's result.
+    """
+    for place, part in enumerate(names[:-1]):
+        if not getattr(parts[place], "joint", False):
+            continue
+        row, settings = parted(part)
+        frozen = row + "-frozen"
+        other = f"{frozen}:{settings}" if settings else frozen
+        if frozen not in METHODS:
+            other = f"{row}:{settings + ',' if settings else ''}joint=false"
+        whole = "+".join([*names[:place], other, *names[place + 1 :]])
+        behind = "+".join(names[place + 1 :])
+        raise UsageError(
+            f"{part!r} trains its target along, and that target would never see {behind!r}, which "
+            "stands behind it",
+            mend=f"{whole} trains a fresh target with all of the chain",
+        )
 
 
 def is_learned(name: str) -> bool:

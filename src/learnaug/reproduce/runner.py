@@ -11,7 +11,7 @@ from learnaug.reproduce import neural, smart
 from learnaug.reproduce.found import Found, built, told
 from learnaug.reproduce.rows import Block, Scale, Table
 from learnaug.reproduce.sources import data_folder, missing, pictures, place
-from learnaug.study import Say, pairs, read_pairs
+from learnaug.study import Forecast, Say, foresee, pairs, read_pairs, words_of
 from learnaug.training import choose_device
 
 __all__ = ["PAPERS", "listed", "run"]
@@ -84,20 +84,23 @@ def run(
     tell = say or (lambda event: None)
     if scale == "paper" and choose_device(device).type == "cpu":
         tell({"event": "note", "text": NO_GPU})
+    absent = [block for block in chosen.blocks if places[block.key] is None]
+    for block in absent:
+        text = f"{block.source.words}: not in {folder}, its rows are left out"
+        tell({"event": "note", "text": text})
+    settings: dict[str, Any] = {
+        "seeds": seeds, "seed": seed, "jobs": jobs, "accept_change": accept_change,
+        "device": device, "drop_duplicates": True,
+    }  # fmt: skip
+    calls = {
+        block.key: _call(block, path, scale) | settings | {"out": where / block.key}
+        for block in chosen.blocks
+        if (path := places[block.key]) is not None
+    }
     try:
-        for block in chosen.blocks:
-            path = places[block.key]
-            if path is None:
-                text = f"{block.source.words}: not in {folder}, its rows are left out"
-                tell({"event": "note", "text": text})
-                continue
-            size = block.size(scale)
-            pairs(
-                pictures(block.source, path, size.side), _methods(block), baseline=block.baseline,
-                seeds=seeds, model=block.model, recipe=size.recipe, per_class=size.per_class,
-                seed=seed, jobs=jobs, accept_change=accept_change, drop_duplicates=True,
-                device=device, out=where / block.key, say=say,
-            )  # fmt: skip
+        costs = _foreseen(calls, tell)
+        for key, call in calls.items():
+            pairs(**_loaded(call), forecast=costs[key], say=say)
     finally:
         rows = [row for block in chosen.blocks for row in _rows(block, where, places[block.key])]
         found = Found(where, paper, table, scale, seeds, chosen, rows)
@@ -106,6 +109,36 @@ def run(
             rundir.write_text(where / "table.md", found.to_markdown())
     _require_some(rows)
     return found
+
+
+def _call(block: Block, path: Path, scale: Scale) -> dict[str, Any]:
+    """Return what a block asks of `pairs`; its pictures are read when they are needed."""
+    size = block.size(scale)
+    return {
+        "data": lambda: pictures(block.source, path, size.side),
+        "methods": _methods(block), "baseline": block.baseline, "model": block.model,
+        "recipe": size.recipe, "per_class": size.per_class,
+    }  # fmt: skip
+
+
+def _loaded(call: dict[str, Any]) -> dict[str, Any]:
+    return call | {"data": call["data"]()}
+
+
+def _foreseen(calls: dict[str, dict[str, Any]], tell: Say) -> dict[str, Forecast]:
+    """Return what each block costs, and tell what all of them cost, before the first run."""
+    tell({"event": "note", "text": "measuring what the runs will cost"})
+    costs = {key: foresee(**_loaded(call)) for key, call in calls.items()}
+    left = [cost for cost in costs.values() if cost.runs]
+    if left:
+        rows = sum(len(call["methods"]) for call in calls.values())
+        seeds = next(iter(calls.values()))["seeds"]
+        counts = f"{len(calls)} block{'s' * (len(calls) > 1)}, {rows} rows x {seeds} seeds"
+        runs = sum(cost.runs for cost in left)
+        total = words_of(sum(cost.seconds for cost in left))
+        text = f"about {total} in all: {counts}, {runs} runs not done yet ({left[0].where})"
+        tell({"event": "note", "text": text})
+    return costs
 
 
 def _require_some(rows: list[dict[str, Any]]) -> None:

@@ -5,9 +5,12 @@ from learnaug.study.compare import compare as compare
 from learnaug.study.learning import Lesson as Lesson
 from learnaug.study.learning import learn as learn
 from learnaug.study.paired import Arm as Arm
+from learnaug.study.paired import Forecast as Forecast
 from learnaug.study.paired import Pairs as Pairs
+from learnaug.study.paired import foresee as foresee
 from learnaug.study.paired import pairs as pairs
 from learnaug.study.paired import read_pairs as read_pairs
+from learnaug.study.paired import words_of as words_of
 from learnaug.study.plan import Plan as Plan
 from learnaug.study.progress import Say as Say
 from learnaug.study.single import Trained as Trained

@@ -2,8 +2,7 @@
 
 from __future__ import annotations
 
-import contextlib
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import replace
 from pathlib import Path
 
@@ -11,77 +10,94 @@ from learnaug import rundir
 from learnaug.data import ImageSet
 from learnaug.errors import UsageError
 from learnaug.methods import is_learned
-from learnaug.methods.table import augmenter
 from learnaug.study.plan import Plan
+from learnaug.study.probe import Cost, Probe, cost_of
+from learnaug.study.summary import arms
 from learnaug.study.world import World
-from learnaug.training import Keep, Phase, Stopped, choose_device, threads
-from learnaug.training import fit as train_net
+from learnaug.training import threads
 
 __all__ = ["estimate", "fit", "require_space"]
 
-PROBE = 12  # updates that are timed
-WARM = 4  # updates before the timed ones
-MARGIN = 1.5  # runs side by side and evaluation cost this much more than the probe
+ALONE, BESIDE = 1.1, 1.3  # a run costs so much more than the probe, alone and beside others
 START = 6.0  # seconds until worker processes have imported PyTorch
-LEARNING = 3.0  # a run that learns costs about so many plain ones
 LEAST = 2  # epochs below which a training says nothing
-TYPICAL = "trivialaugment"  # whose cost of augmenting is timed
+ALL_FIXED = "none"  # one figure stands for every method that learns nothing
 
 
-def fit(world: World, plan: Plan, seconds: float, workers: int) -> Plan:
+def fit(
+    world: World, plan: Plan, left: Callable[[], float], workers: int, halt: Callable[[], bool]
+) -> Plan:
     """Return the plan with as many epochs as fit into the seconds left, at most those it had.
+
+    Args:
+        world: the study, with this plan.
+        plan: what is to be run.
+        left: gives the seconds that are left; asked after the probes, which take some.
+        workers: runs at a time.
+        halt: asked while it measures; True gives the plan back as it is.
 
     Raises:
         UsageError: not even 2 epochs of every planned run fit.
     """
-    confirmed = 3 if any(is_learned(method) for method in plan.methods) else 2
-    arms = len(plan.methods) * plan.seeds + confirmed * plan.confirm_seeds
-    epoch = _seconds_per_update(world) * plan.recipe.updates(len(world.splits[0].train))
-    epoch = epoch / plan.recipe.epochs * MARGIN * arms / workers
-    fitting = int(0.9 * max(0.0, seconds - START) / epoch)
+    costs = _costs(world, plan.methods, Probe(halt), learn_only=plan.kind == "learn")
+    if halt():
+        return plan
+    screen = [costs[method] for method in plan.methods] * plan.seeds
+    ends = [[costs[arm] for arm in arms(plan, each) if arm in costs] for each in plan.methods]
+    confirm = max(ends, key=lambda arms: sum(cost.seconds for cost in arms)) * plan.confirm_seeds
+    total = sum([*screen, *confirm], Cost()) * _share(workers)
+    epoch, start = total.updates / plan.recipe.epochs, START if workers > 1 else 0.0
+    fitting = (0.9 * left() - start - total.once) / epoch if epoch else float("inf")
     if fitting < LEAST:
-        need = LEAST * epoch / 60 / 0.9
+        need = (LEAST * epoch + total.once + start) / 60 / 0.9
+        runs = len(screen) + len(confirm)
         raise UsageError(
-            f"{plan.minutes:g} minutes are too few for {arms} trainings of {plan.model}: "
+            f"{plan.minutes:g} minutes are too few for {runs} trainings of {plan.model}: "
             f"{need:.1f} are needed for {LEAST} epochs each",
             mend="give more minutes, fewer methods or seeds, or a smaller --model",
         )
     if fitting >= plan.recipe.epochs:
         return plan
-    note = f"{plan.recipe.epochs} epochs were lowered to {fitting} to fit {plan.minutes:g} minutes"
-    recipe = replace(plan.recipe, epochs=fitting)
+    note = (
+        f"{plan.recipe.epochs} epochs were lowered to {int(fitting)} to fit {plan.minutes:g} "
+        "minutes"
+    )
+    recipe = replace(plan.recipe, epochs=int(fitting))
     return replace(plan, recipe=recipe, notes=(*plan.notes, note))
 
 
-def estimate(world: World, methods: Sequence[str], workers: int) -> float:
-    """Return about how many seconds one run of each of these methods takes, side by side."""
-    costs = sum(LEARNING if is_learned(method) else 1.0 for method in methods)
-    updates = world.plan.recipe.updates(len(world.splits[0].train))
-    return _seconds_per_update(world, 1, 2) * updates * MARGIN * costs / workers
+def estimate(world: World, methods: Sequence[str], workers: int, halt: Callable[[], bool]) -> float:
+    """Return about how many seconds one run of each of these methods takes, side by side.
+
+    Args:
+        world: the study.
+        methods: one name for each run.
+        workers: runs at a time.
+        halt: asked while it measures; True ends that, and the figure means nothing.
+    """
+    costs = _costs(world, methods, Probe(halt, warm=2, timed=6, limit=1.0))
+    return sum(costs[name].seconds for name in methods) * _share(min(workers, len(methods)))
 
 
-def _seconds_per_update(world: World, warm: int = WARM, probe: int = PROBE) -> float:
-    plan = world.plan
-    train = world.part(0, "train")
-    recipe = replace(plan.recipe, epochs=1)
-    steps = warm + probe
-    while recipe.updates(len(train)) < steps:
-        recipe = replace(recipe, epochs=recipe.epochs * 2)
-    marks: list[float] = []
-    watch = rundir.stopwatch()
+def _share(workers: int) -> float:
+    """Return the wall seconds of a second's work."""
+    return BESIDE / workers if workers > 1 else ALONE
 
-    def enough() -> bool:
-        marks.append(watch())
-        return len(marks) >= steps
 
-    seeds = world.pair(0).child("probe")
-    with threads(plan.threads), contextlib.suppress(Stopped):
-        train_net(
-            world.net(seeds), train, None, (Phase(augmenter(TYPICAL)),), recipe,
-            seeds=seeds, device=choose_device(plan.device), precision=plan.precision,
-            keep=Keep(stop=enough),
-        )  # fmt: skip
-    return (marks[-1] - marks[warm - 1]) / (len(marks) - warm)
+def _costs(
+    world: World, methods: Sequence[str], probe: Probe, *, learn_only: bool = False
+) -> dict[str, Cost]:
+    """Return the cost of each method, each of them measured once."""
+    found: dict[str, Cost] = {}
+    with threads(world.plan.threads):
+        for name in dict.fromkeys(methods):
+            key = name if is_learned(name) else ALL_FIXED
+            if key not in found:
+                found[key] = (
+                    Cost() if probe.halt() else cost_of(world, key, probe, learn_only=learn_only)
+                )
+            found[name] = found[key]
+    return found
 
 
 def require_space(out: Path, data: ImageSet, plan: Plan, parameters: int, workers: int) -> None:

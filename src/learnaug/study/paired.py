@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -19,7 +20,7 @@ from learnaug.study.stop import Interrupted, Stop, listening
 from learnaug.study.world import World, open_world, overlap
 from learnaug.training import Recipe
 
-__all__ = ["Arm", "Pairs", "pairs", "read_pairs"]
+__all__ = ["Arm", "Forecast", "Pairs", "foresee", "pairs", "read_pairs", "words_of"]
 
 
 @dataclass(frozen=True, slots=True)
@@ -75,6 +76,21 @@ class Pairs:
         )
 
 
+@dataclass(frozen=True, slots=True)
+class Forecast:
+    """What is left to do in a folder.
+
+    Args:
+        runs: how many are not done yet.
+        seconds: about how long they take.
+        where: the device, and how many run at a time.
+    """
+
+    runs: int
+    seconds: float
+    where: str
+
+
 def pairs(
     data: Any,
     methods: Sequence[str],
@@ -90,6 +106,7 @@ def pairs(
     accept_change: bool = False,
     device: str = "auto",
     out: str | Path | None = None,
+    forecast: Forecast | None = None,
     say: Say | None = None,
 ) -> Pairs:
     """Run every method with the seeds 0 … n - 1 and score each run once on the test part.
@@ -104,36 +121,88 @@ def pairs(
         model, recipe, per_class, seed, jobs, drop_duplicates, accept_change, device, say: as in
             `compare`.
         out: run folder; None: learnaug-runs/NAME-pairs in the working directory.
+        forecast: what `foresee` said; None: it is measured here.
 
     Raises:
         UsageError, DataError, RunError: as in `compare`.
         Interrupted: the user asked to stop; what is done is kept.
     """
-    names = tuple(dict.fromkeys([baseline, *methods]))
-    request = Request(
-        "pairs", names, model, baseline, seeds, 0, None, per_class, seed, None, jobs, None,
-        drop_duplicates, accept_change, device, recipe,
+    request = _request(
+        methods, baseline=baseline, seeds=seeds, model=model, recipe=recipe, per_class=per_class,
+        seed=seed, jobs=jobs, drop_duplicates=drop_duplicates, accept_change=accept_change,
+        device=device,
     )  # fmt: skip
     progress, stop = Progress(say), Stop()
-    folder = folder_for(data, out, "-pairs")
-    with listening(stop), owned(folder, data, None, None) as images:
-        world = prepare(folder, images, request, name_of(data, images), progress, stop)
-        _run(world, jobs, stop, progress)
+    with _ready(data, out, request, stop, progress) as world:
+        progress.start(world.plan, world.out, _jobs(world.plan), 0)
+        known = forecast or _forecast(world, jobs, stop)
+        if known.runs and not stop():
+            counts = f"{known.runs} runs take" if known.runs > 1 else "1 run takes"
+            progress.note(f"{counts} about {words_of(known.seconds)} ({known.where})")
+        number = workers(world, jobs)
+        execute(world, _jobs(world.plan), workers=number, stop=stop, tell=progress.tell)
     if stop.signum:
         raise Interrupted(stop.signum)
-    return read_pairs(folder)
+    return read_pairs(world.out)
 
 
-def _run(world: World, jobs: int | None, stop: Stop, progress: Progress) -> None:
-    todo = _jobs(world.plan)
-    left = [job for job in todo if not finished(world.out, job)]
+def foresee(
+    data: Any, methods: Sequence[str], *, jobs: int | None, out: str | Path, **settings: Any
+) -> Forecast:
+    """Plan what `pairs` would run with these settings, and return what it costs; run nothing.
+
+    Args:
+        data, methods, jobs, out: as in `pairs`.
+        settings: the others of `pairs`, each of them, without `forecast` and `say`.
+
+    Raises:
+        UsageError, DataError, RunError, Interrupted: as in `pairs`.
+    """
+    request, stop = _request(methods, jobs=jobs, **settings), Stop()
+    with _ready(data, out, request, stop, Progress(None)) as world:
+        found = _forecast(world, jobs, stop)
+    if stop.signum:
+        raise Interrupted(stop.signum)
+    return found
+
+
+def _request(
+    methods: Sequence[str],
+    *,
+    baseline: str,
+    seeds: int,
+    model: Spec,
+    recipe: Recipe | None,
+    per_class: int | None,
+    seed: int,
+    jobs: int | None,
+    drop_duplicates: bool,
+    accept_change: bool,
+    device: str,
+) -> Request:
+    names = tuple(dict.fromkeys([baseline, *methods]))
+    return Request(
+        "pairs", names, model, baseline, seeds, per_class=per_class, seed=seed, jobs=jobs,
+        drop_duplicates=drop_duplicates, accept_change=accept_change, device=device, recipe=recipe,
+    )  # fmt: skip
+
+
+@contextmanager
+def _ready(
+    data: Any, out: str | Path | None, request: Request, stop: Stop, progress: Progress
+) -> Iterator[World]:
+    """Own the run folder inside the block, with everything planned."""
+    folder = folder_for(data, out, "-pairs")
+    with listening(stop), owned(folder, data, None, None) as images:
+        yield prepare(folder, images, request, name_of(data, images), progress, stop)
+
+
+def _forecast(world: World, jobs: int | None, stop: Stop) -> Forecast:
+    """Return what the runs that are left cost; each method is timed for a few updates."""
+    left = [job.method for job in _jobs(world.plan) if not finished(world.out, job)]
     number = workers(world, jobs)
-    progress.start(world.plan, world.out, todo, 0)
-    if left and not stop():
-        hours = budget.estimate(world, [job.method for job in left], number) / 3600
-        where = f"{world.plan.device}, {number} at a time"
-        progress.note(f"{len(left)} runs take about {_hours(hours)} ({where})")
-    execute(world, todo, workers=number, stop=stop, tell=progress.tell)
+    seconds = budget.estimate(world, left, number, stop)
+    return Forecast(len(left), seconds, f"{world.plan.device}, {number} at a time")
 
 
 def _jobs(plan: Plan) -> list[Job]:
@@ -189,5 +258,13 @@ def _watched(run: Path) -> list[float]:
     return [row["valid_accuracy"] for row in rows if row.get("valid_accuracy") is not None]
 
 
-def _hours(hours: float) -> str:
-    return f"{60 * hours:.0f} min" if hours < 1 else f"{hours:,.1f} h"
+def words_of(seconds: float) -> str:
+    """Return a length of time in words, as closely as an estimate deserves.
+
+    Example:
+        >>> words_of(40), words_of(1500), words_of(9000)
+        ('40 s', '25 min', '2.5 h')
+    """
+    if seconds < 60:
+        return f"{seconds:.0f} s"
+    return f"{seconds / 60:.0f} min" if seconds < 3600 else f"{seconds / 3600:,.1f} h"
