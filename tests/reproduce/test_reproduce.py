@@ -74,7 +74,7 @@ def test_the_figures_are_those_of_the_runs(stripes, tmp_path: Path) -> None:
     found = stripes(say=lambda e: notes.append(e.get("text", "")))
     told = rows(found)
     scores: dict[str, list[float]] = {"none": [], "flip-crop": []}
-    best = []
+    best, gaps = [], {}
     for method, mine in scores.items():
         for seed in range(3):
             run = tmp_path / "out" / "stripes" / "runs" / method / f"seed-{seed}"
@@ -84,6 +84,8 @@ def test_the_figures_are_those_of_the_runs(stripes, tmp_path: Path) -> None:
             curve = (run / "train" / "log.jsonl").read_text()
             seen = [float(word) for word in re.findall(r'"valid_accuracy": ?([0-9.]+)', curve)]
             best.append((max(seen), seen[-1]))
+            losses = re.findall(r'"valid_loss": ?([0-9.e-]+),"train_loss": ?([0-9.e-]+)', curve)
+            gaps.setdefault(method, []).append(float(losses[-1][0]) - float(losses[-1][1]))
     none, flips = told["stripes None"], told["stripes Flips"]
     assert none["n"] == flips["n"] == 3
     assert none["scores"] == dict(zip("012", scores["none"], strict=True))
@@ -98,6 +100,9 @@ def test_the_figures_are_those_of_the_runs(stripes, tmp_path: Path) -> None:
     )
     assert none["claimed"] == pytest.approx(np.mean([b for b, _ in best[:3]]))
     assert none["claimed_over_last"] == pytest.approx(np.mean([b - a for b, a in best[:3]]))
+    for row, method in ((none, "none"), (flips, "flip-crop")):
+        assert row["gap"] == pytest.approx(np.mean(gaps[method]))
+        assert row["gap_sd"] == pytest.approx(np.std(gaps[method], ddof=1))
     assert any("runs take about" in note for note in notes)
     assert any("secret faces: not in" in note for note in notes)
 

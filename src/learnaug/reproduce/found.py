@@ -21,6 +21,7 @@ HEAD = (
     "ours: last epoch, sealed test part",
     "difference to none, 95 % t interval",
     "best of the epochs on validation would claim",
+    "loss on validation over training",
     "n",
 )
 COMMON = (
@@ -75,10 +76,13 @@ class Found:
         """Return the table as Markdown, its columns aligned."""
         told = self.to_json()
         ours = f"scale {self.scale}, {self.seeds} seeds planned"
+        units = (
+            "Accuracies in %, differences in points, losses in nats; ± is the standard deviation"
+        )
         lines = [
             f"# {self.paper}, {self.name}: {self.table.title}",
             "",
-            f"Paper: {self.table.scored}. Ours: {ours}. Accuracies in %, differences in points.",
+            f"Paper: {self.table.scored}. Ours: {ours}. {units} over the runs.",
         ]
         for block in self.table.blocks:
             rows = [row for row in self.rows if row["block"] == block.key]
@@ -118,7 +122,7 @@ def told(block: Block, pairs: Pairs | None, absent: str) -> list[dict[str, Any]]
             "state": state or "planned",
             "parts": pairs.sizes if pairs else None,
             **dict.fromkeys(("n", "mean", "sd", "difference", "interval", "p")),
-            **dict.fromkeys(("claimed", "claimed_over_last", "seconds")),
+            **dict.fromkeys(("claimed", "claimed_over_last", "gap", "gap_sd", "seconds")),
             "scores": {},
             "errors": [],
         }
@@ -131,15 +135,17 @@ def told(block: Block, pairs: Pairs | None, absent: str) -> list[dict[str, Any]]
 def _figures(pairs: Pairs, method: str) -> dict[str, Any]:
     arm = pairs.arms[method]
     values, best = list(arm.scores.values()), list(arm.best.values())
-    last = [arm.last[seed] for seed in arm.best]
+    last, gap = [arm.last[seed] for seed in arm.best], list(arm.gap.values())
     found: dict[str, Any] = {
         "state": "done" if len(values) == pairs.plan.seeds else "running",
         "n": len(values),
         "scores": {str(seed): score for seed, score in arm.scores.items()},
         "mean": _mean(values),
-        "sd": float(np.std(values, ddof=1)) if len(values) > 1 else None,
+        "sd": _sd(values),
         "claimed": _mean(best),
         "claimed_over_last": _mean([b - a for a, b in zip(last, best, strict=True)]),
+        "gap": _mean(gap),
+        "gap_sd": _sd(gap),
         "seconds": None if arm.seconds is None else round(arm.seconds, 2),
         "errors": list(arm.errors),
     }
@@ -155,11 +161,15 @@ def _mean(values: list[float]) -> float | None:
     return float(np.mean(values)) if values else None
 
 
+def _sd(values: list[float]) -> float | None:
+    return float(np.std(values, ddof=1)) if len(values) > 1 else None
+
+
 def _cells(row: dict[str, Any]) -> tuple[str, ...]:
     name = row["name"] + (f" ({row['note']})" if row["note"] else "")
     if not row["n"]:
         failed = "failed" if row["errors"] else ""
-        return name, _percent(row["paper"]), failed or row["state"], "", "", ""
+        return name, _percent(row["paper"]), failed or row["state"], "", "", "", ""
     spread = f" ± {100 * row['sd']:.1f}" if row["sd"] is not None else ""
     return (
         name,
@@ -167,6 +177,7 @@ def _cells(row: dict[str, Any]) -> tuple[str, ...]:
         _percent(row["mean"]) + spread,
         _difference(row),
         _claim(row),
+        _gap(row),
         str(row["n"]),
     )
 
@@ -193,6 +204,12 @@ def _claim(row: dict[str, Any]) -> str:
     if row["claimed"] is None:
         return "–"
     return f"{100 * row['claimed']:.1f} ({100 * row['claimed_over_last']:+.1f} over the last)"
+
+
+def _gap(row: dict[str, Any]) -> str:
+    if row["gap"] is None:
+        return "–"
+    return f"{row['gap']:+.2f}" + (f" ± {row['gap_sd']:.2f}" if row["gap_sd"] is not None else "")
 
 
 def _errors(rows: list[dict[str, Any]]) -> list[str]:

@@ -32,6 +32,8 @@ class Arm:
         last: on the validation part, after the last epoch.
         best: on the validation part, the best of the looks at it: what choosing the best epoch
             would have claimed.
+        gap: loss on validation minus loss on training pictures, both as they are, after the last
+            epoch (nats): how far the target overfits.
         seconds: mean time of a run, learning included; None without a run.
         errors: of the runs that failed.
     """
@@ -39,6 +41,7 @@ class Arm:
     scores: dict[int, float]
     last: dict[int, float]
     best: dict[int, float]
+    gap: dict[int, float]
     seconds: float | None
     errors: tuple[str, ...]
 
@@ -228,7 +231,7 @@ def read_pairs(out: Path) -> Pairs:
 
 
 def _arm(world: World, method: str) -> Arm:
-    scores, last, best = {}, {}, {}
+    scores, last, best, gap = {}, {}, {}, {}
     seconds, errors = [], []
     for job in _jobs(world.plan):
         if job.method != method:
@@ -241,21 +244,23 @@ def _arm(world: World, method: str) -> Arm:
             continue
         scores[job.seed] = float(status["score"])
         seconds.append(sum(status["seconds"].values()))
-        if seen := _watched(run):
+        if rows := _watched(run):
+            seen = [row["valid_accuracy"] for row in rows]
             last[job.seed], best[job.seed] = seen[-1], max(seen)
+            gap[job.seed] = rows[-1]["valid_loss"] - rows[-1]["train_loss"]
     mean = sum(seconds) / len(seconds) if seconds else None
-    return Arm(scores, last, best, mean, tuple(errors))
+    return Arm(scores, last, best, gap, mean, tuple(errors))
 
 
-def _watched(run: Path) -> list[float]:
-    """Return the validation accuracies of the target's learning curve.
+def _watched(run: Path) -> list[dict[str, Any]]:
+    """Return the rows of the target's learning curve that look at the validation part.
 
     A target that was trained along with its augmentation has its curve in the log of the learning.
     """
     train, learn = rundir.log_path(run, "train"), rundir.log_path(run, "learn")
     logs = [train] if train.is_file() else sorted(learn.parent.glob("*.jsonl"))
     rows = [row for log in logs for row in rundir.read_records(log)]
-    return [row["valid_accuracy"] for row in rows if row.get("valid_accuracy") is not None]
+    return [row for row in rows if row.get("valid_loss") is not None]
 
 
 def words_of(seconds: float) -> str:
