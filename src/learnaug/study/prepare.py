@@ -191,9 +191,7 @@ def prepare(
         progress.note(note)
     number = workers(draft, request.jobs)
     if request.minutes is not None and request.epochs is None:
-        plan = budget.fit(
-            draft, plan, lambda: stop.seconds_left, number, lambda: bool(stop.signum)
-        )
+        plan = budget.fit(draft, plan, lambda: stop.seconds_left, number, lambda: bool(stop.signum))
     _heed(stop)
     parameters = sum(p.numel() for p in net.parameters())
     budget.require_space(folder, data, plan, parameters, number)
