@@ -6,9 +6,11 @@ from dataclasses import dataclass
 
 import numpy as np
 import pytest
+from torch import nn
 
-from learnaug.errors import LearnaugError, UsageError
+from learnaug.errors import ConfigError, LearnaugError, UsageError
 from learnaug.methods import Chain, is_learned, resolve
+from learnaug.methods.merge import SmartAugmentation
 from learnaug.methods.settings import configured, parted
 
 
@@ -105,3 +107,8 @@ def test_the_row_is_found_behind_settings():
     assert not is_learned("cutout:x=1")
     with pytest.raises(UsageError, match="did you mean cutout"):
         resolve("cutot:x=1")
+
+
+def test_a_module_is_no_function_that_makes_one():
+    with pytest.raises(ConfigError, match="function"):
+        SmartAugmentation(network=nn.Conv2d(2, 1, 1))
