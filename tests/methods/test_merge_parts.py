@@ -53,9 +53,12 @@ def test_small_classes_take_partners_again_and_are_told() -> None:
     assert set(drawn[3]) == {4}
     assert set(drawn[5]) == {5}
     told = partners.short(pool, ("a", "b", "c"), 2)
-    assert [line.split("'")[1] for line in told] == ["b", "c"]
-    assert "lower k to 1" in told[0]
-    assert "merged with itself" in told[1]
+    assert [line.split("'")[1] for line in told] == ["c", "b"]
+    assert "lower k to 1" in told[1]
+    assert "merged with itself" in told[0]
+    many = partners.short(partners.pool_of(np.arange(12)), tuple("abcdefghijkl"), 2)
+    assert len(many) == 1
+    assert "'a', 'b', 'c', 'd', 'e' and 7 more" in many[0]
 
 
 def test_partners_by_label_are_distinct_and_reach_all() -> None:

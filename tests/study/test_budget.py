@@ -154,16 +154,18 @@ def test_an_estimate_is_the_sum_over_the_runs(clock: Clock, world: World) -> Non
     assert budget.estimate(world, runs, 2, Stop()) == pytest.approx(BESIDE * work / 2)
 
 
-def fitted(world: World, methods: tuple[str, ...], minutes: float, **more: Any) -> Plan:
+def fitted(
+    world: World, methods: tuple[str, ...], minutes: float, workers: int = 1, **more: Any
+) -> Plan:
     plan = replace(world.plan, methods=methods, minutes=minutes, **more)
-    return budget.fit(world, plan, lambda: 60 * minutes, 1, Stop())
+    return budget.fit(world, plan, lambda: 60 * minutes, workers, Stop())
 
 
 def test_learning_alone_fits_its_minutes(clock: Clock, world: World) -> None:
-    """Half of the seconds that all epochs need leave half of the epochs."""
+    """Half of the seconds that all epochs need leave half of the epochs; it runs alone."""
     need = ALONE * updates_of(world) * LEARNING
     minutes = (need / 2 + ALONE * READY) / 0.9 / 60
-    plan = fitted(world, ("joint",), minutes + 1e-6, kind="learn", confirm_seeds=0)
+    plan = fitted(world, ("joint",), minutes + 1e-6, 2, kind="learn", confirm_seeds=0)
     assert plan.recipe.epochs == EPOCHS // 2
     assert f"{EPOCHS} epochs were lowered to {EPOCHS // 2}" in plan.notes[-1]
     plenty = fitted(world, ("joint",), 3 * minutes, kind="learn", confirm_seeds=0)

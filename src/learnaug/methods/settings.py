@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 import json
-from dataclasses import replace
-from typing import Any
+from dataclasses import fields, replace
+from typing import Any, cast
 
 from learnaug.errors import UsageError, nearest
 from learnaug.methods.base import Method
@@ -49,9 +49,10 @@ def configured(method: Method, name: str) -> Method:
         elif key in values:
             faults.append(f"{key!r} is given twice")
         else:
-            values[key] = _value(word, known[key])
-            if not _fits(values[key], known[key]):
-                faults.append(f"{key}={word}, but a value like {known[key]!r} is needed")
+            kinds = _kinds(method, key)
+            values[key] = _value(word, kinds)
+            if type(values[key]) not in kinds:
+                faults.append(f"{key}={word}, but {_wanted(kinds, known[key])} is needed")
     if faults:
         raise UsageError(
             f"the settings of method {name!r} are not allowed", faults,
@@ -67,15 +68,29 @@ def _known(method: Method) -> dict[str, Any]:
     return {name: value for name, value in found.items() if isinstance(value, PLAIN)}
 
 
-def _value(word: str, default: Any) -> Any:
+def _kinds(method: Method, key: str) -> set[type]:
+    """Return the plain types that a setting may have, by its annotation."""
+    annotation = next(f.type for f in fields(cast(Any, method)) if f.name == key)
+    words = annotation.split(" | ") if isinstance(annotation, str) else []
+    named = {kind.__name__: kind for kind in PLAIN} | {"None": type(None)}
+    # An alias says nothing by its name: then the type of the default is the only one.
+    return {named[word] for word in words if word in named} or {type(getattr(method, key))}
+
+
+def _value(word: str, kinds: set[type]) -> Any:
+    if str in kinds:
+        return word
     try:
         value = json.loads(word)
     except ValueError:
         return word
-    if isinstance(default, str):
-        return word
-    return float(value) if isinstance(default, float) and type(value) is int else value
+    return float(value) if type(value) is int and int not in kinds and float in kinds else value
 
 
-def _fits(value: Any, default: Any) -> bool:
-    return isinstance(value, PLAIN) and (default is None or type(value) is type(default))
+def _wanted(kinds: set[type], default: Any) -> str:
+    """Return in words what a setting takes."""
+    if bool in kinds:
+        return "true or false"
+    if default is not None:
+        return f"a value like {default!r}"
+    return "a number or null" if kinds & {int, float} else "another value"

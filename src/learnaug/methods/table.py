@@ -16,6 +16,7 @@ from learnaug.methods.base import Method
 from learnaug.methods.fixed import Chained, Fixed
 from learnaug.methods.folders import load_folder
 from learnaug.methods.merge import ClassMixup, MeanOfK, SmartAugmentation
+from learnaug.methods.merge.augmenter import require_unmixed
 from learnaug.methods.settings import configured, parted
 from learnaug.ops import spaces
 from learnaug.training import Augmenter
@@ -164,7 +165,8 @@ def resolve(name: str, operations: Operations = None) -> Method:
 
     Raises:
         UsageError: a name is not in METHODS (the nearest one is named), a setting is wrong, or
-            something stands behind a method that trains its target along.
+            something stands behind a method that trains its target along, or mixes classes in
+            front of one that merges within a class.
 
     Example:
         >>> type(resolve("flip-crop+cutout")).__name__
@@ -182,6 +184,7 @@ def resolve(name: str, operations: Operations = None) -> Method:
         )
     parts = [configured(METHODS[parted(part)[0]].make(operations), part) for part in names]
     _require_joint_last(names, parts)
+    _require_unmixed(parts)
     return parts[0] if len(parts) == 1 else Chained(tuple(parts))
 
 
@@ -205,6 +208,15 @@ def _require_joint_last(names: list[str], parts: list[Method]) -> None:
             "stands behind it",
             mend=f"{whole} trains a fresh target with all of the chain",
         )
+
+
+def _require_unmixed(parts: list[Method]) -> None:
+    """Refuse what mixes classes in front of what merges within a class, before anything runs."""
+    merging = (SmartAugmentation, MeanOfK, ClassMixup)
+    last = max((place for place, part in enumerate(parts) if isinstance(part, merging)), default=0)
+    for part in parts[:last]:
+        if isinstance(part, Fixed):
+            require_unmixed(part.augmenter)
 
 
 def is_learned(name: str) -> bool:

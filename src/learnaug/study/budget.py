@@ -39,17 +39,22 @@ def fit(
     Raises:
         UsageError: not even 2 epochs of every planned run fit.
     """
-    costs = _costs(world, plan.methods, Probe(halt), learn_only=plan.kind == "learn")
+    closely = Probe(halt, limit=min(3.0, 0.02 * left()))
+    costs = _costs(world, plan.methods, closely, learn_only=plan.kind == "learn")
     if halt():
         return plan
     screen = [costs[method] for method in plan.methods] * plan.seeds
     ends = [[costs[arm] for arm in arms(plan, each) if arm in costs] for each in plan.methods]
     confirm = max(ends, key=lambda arms: sum(cost.seconds for cost in arms)) * plan.confirm_seeds
-    total = sum([*screen, *confirm], Cost()) * _share(workers)
-    epoch, start = total.updates / plan.recipe.epochs, START if workers > 1 else 0.0
-    fitting = (0.9 * left() - start - total.once) / epoch if epoch else float("inf")
+    # What only learns does so in this process, and there are never more workers than runs.
+    side = 1 if plan.kind == "learn" else min(workers, len(screen))
+    total = sum([*screen, *confirm], Cost()) * _share(side)
+    epoch, start = total.updates / plan.recipe.epochs, START if side > 1 else 0.0
+    seconds = left()
+    fitting = (0.9 * seconds - start - total.once) / epoch if epoch else float("inf")
     if fitting < LEAST:
-        need = (LEAST * epoch + total.once + start) / 60 / 0.9
+        spent = 60 * (plan.minutes or 0.0) - seconds  # to read, to check and to measure
+        need = (spent + (LEAST * epoch + total.once + start) / 0.9) / 60
         runs = len(screen) + len(confirm)
         raise UsageError(
             f"{plan.minutes:g} minutes are too few for {runs} trainings of {plan.model}: "

@@ -22,7 +22,7 @@ from learnaug.methods.merge.partners import Pool, digest_of, pool_of
 from learnaug.seeds import Seeds
 from learnaug.training import Augmenter
 
-__all__ = ["FORMAT", "MAX_K", "How", "Merging", "load"]
+__all__ = ["FORMAT", "MAX_K", "How", "Merging", "load", "require_unmixed"]
 
 FORMAT = "learnaug-merge"
 FILE, WEIGHTS = "augmenter.json", "merger.safetensors"
@@ -83,7 +83,12 @@ class Merging:
         return not self.same
 
     def behind(self, before: Augmenter) -> Merging:
-        """Return the same, whose inputs are augmented by `before` when they are drawn."""
+        """Return the same, whose inputs are augmented by `before` when they are drawn.
+
+        Raises:
+            UsageError: what stands before mixes classes.
+        """
+        require_unmixed(before)
         return replace(self, before=before)
 
     def __call__(self, batch: Batch, source: ImageSet | None, seeds: Seeds) -> Batch:
@@ -194,6 +199,19 @@ class Merging:
     ) -> Any:
         """Augment loose images and labels; see `learnaug.methods.use.apply`."""
         return use.apply(self, images, labels, seed=seed, classes=classes)
+
+
+def require_unmixed(before: Augmenter) -> None:
+    """Refuse what mixes classes in front of what merges within a class.
+
+    Raises:
+        UsageError: `before` mixes pictures.
+    """
+    if before.mixes:
+        raise UsageError(
+            "what stands before a merge must not mix pictures of different classes",
+            mend="put mixup or cutmix behind it: smart-augmentation-frozen+mixup, mean-of-k+mixup",
+        )
 
 
 def load(folder: Path, content: dict[str, Any], network: Factory | None = None) -> Merging:

@@ -30,7 +30,10 @@ class MeanOfK:
 
     def __post_init__(self) -> None:
         if not 1 <= self.k <= MAX_K or not 0 < self.share <= 1:
-            raise ConfigError(f"`1 <= k <= {MAX_K}` and `0 < share <= 1` must hold, but got {self}")
+            raise ConfigError(
+                f"`1 <= k <= {MAX_K}` and `0 < share <= 1` must hold, but got k = {self.k} and "
+                f"share = {self.share}"
+            )
 
     @property
     def augmenter(self) -> Merging:
@@ -60,7 +63,7 @@ class ClassMixup:
 
     def __post_init__(self) -> None:
         if not 0 < self.share <= 1:
-            raise ConfigError(f"`0 < share <= 1` must hold, but got {self}")
+            raise ConfigError(f"`0 < share <= 1` must hold, but got {self.share}")
 
     @property
     def augmenter(self) -> Merging:

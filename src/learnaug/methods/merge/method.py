@@ -14,7 +14,7 @@ from torch import Tensor, nn
 from learnaug.data import ImageSet
 from learnaug.errors import ConfigError, DataError, UsageError, nearest
 from learnaug.methods.base import Budget, Learned, Learning
-from learnaug.methods.merge.augmenter import GIVEN, MAX_K, Merging
+from learnaug.methods.merge.augmenter import GIVEN, MAX_K, Merging, require_unmixed
 from learnaug.methods.merge.joint import Joint
 from learnaug.methods.merge.losses import LOSSES, SCHEDULES, Weight
 from learnaug.methods.merge.networks import NETWORKS, Factory, Merger, build
@@ -98,14 +98,22 @@ class SmartAugmentation:
     def __post_init__(self) -> None:
         rules = {
             f"1 <= k <= {MAX_K}": 1 <= self.k <= MAX_K,
-            "0 <= alpha < inf": all(_weight(w, 0.0) for w in (self.alpha, self.alpha_end)),
-            "-inf < beta < inf": all(_weight(w, -math.inf) for w in (self.beta, self.beta_end)),
+            "alpha >= 0": _weight(self.alpha, 0.0),
+            "alpha_end >= 0": _weight(self.alpha_end, 0.0),
+            "beta finite": _weight(self.beta, -math.inf),
+            "beta_end finite": _weight(self.beta_end, -math.inf),
             "clusters >= 1": self.clusters >= 1,
-            "0 < lr < inf": 0 < self.rate < math.inf,
-            "0 < clip": self.clip > 0,
+            "lr > 0": 0 < self.rate < math.inf,
+            "clip > 0": self.clip > 0,
             "0 < share <= 1": 0 < self.share <= 1,
         }
-        faults = [f"`{rule}` must hold" for rule, holds in rules.items() if not holds]
+        names = [field.name for field in fields(self)]
+        faults = [
+            f"`{rule}` must hold, but got {getattr(self, name)}"
+            for rule, holds in rules.items()
+            for name in names
+            if not holds and name in rule.split()
+        ]
         words: dict[str, tuple[str, ...]] = {
             "loss": LOSSES, "compare_in": ("pixels", "features"), "partners": PARTNERS,
             "schedule": tuple(SCHEDULES), "optimiser": OPTIMISERS, "network": tuple(NETWORKS),
@@ -113,7 +121,11 @@ class SmartAugmentation:
         }  # fmt: skip
         for name, known in words.items():
             word = getattr(self, name)
-            if word not in known and not (name == "network" and callable(word)):
+            if name == "network" and isinstance(word, nn.Module):
+                faults.append(
+                    "network must be a function (inputs, channels) -> module, not a module"
+                )
+            elif word not in known and not (name == "network" and callable(word)):
                 faults.append(f"{name} {word!r} is not known; {nearest(str(word), known)}")
         if faults:
             raise ConfigError("the settings of smart augmentation break their rules", faults)
@@ -200,11 +212,8 @@ def _require_classes(data: Learning) -> None:
         raise DataError(
             "pictures are merged within a class, but this data has masks in place of labels"
         )
-    if data.before and data.before.mixes:
-        raise UsageError(
-            "what stands before a merge must not mix pictures of different classes",
-            mend="put mixup or cutmix behind it: smart-augmentation-frozen+mixup",
-        )
+    if data.before:
+        require_unmixed(data.before)
 
 
 @torch.no_grad()

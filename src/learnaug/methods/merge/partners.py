@@ -16,6 +16,7 @@ __all__ = ["Pool", "clusters", "digest_of", "pixels", "pool_of", "short"]
 
 Ints = npt.NDArray[np.int64]
 Floats = npt.NDArray[np.float64]
+NAMED = 5  # classes that a line names
 SIDE = 8  # pictures are averaged to at most 8 x 8 before they are clustered
 
 
@@ -106,20 +107,22 @@ def pool_of(labels: Ints, cells: Ints | None = None) -> Pool:
 
 
 def short(pool: Pool, classes: Sequence[str], k: int) -> list[str]:
-    """Return a line for each class of which some picture has fewer than k others to choose from."""
-    lines = []
+    """Return a line for all classes of which some picture has as few others, less than k."""
+    found: dict[int, list[str]] = {}
     for label, name in enumerate(classes):
         sizes = pool.size[pool.labels == label]
         if len(sizes) and sizes.min() < k + 1:
-            least = int(sizes.min())
-            word = "no other" if least == 1 else f"only {least - 1}"
-            mend = (
-                "it is merged with itself"
-                if least == 1
-                else f"some are taken again; lower k to {least - 1}"
-            )
-            lines.append(f"class {name!r}: a picture has {word} to merge with (k = {k}): {mend}")
-    return lines
+            found.setdefault(int(sizes.min()) - 1, []).append(name)
+    return [_few(names, others, k) for others, names in sorted(found.items())]
+
+
+def _few(names: list[str], others: int, k: int) -> str:
+    shown = ", ".join(map(repr, names[:NAMED]))
+    more = f" and {len(names) - NAMED} more" if len(names) > NAMED else ""
+    word = f"only {others}" if others else "no other"
+    mend = f"some are taken again; lower k to {others}" if others else "it is merged with itself"
+    of = "class" if len(names) == 1 else "classes"
+    return f"{of} {shown}{more}: a picture has {word} to merge with (k = {k}): {mend}"
 
 
 def pixels(data: ImageSet) -> Floats:

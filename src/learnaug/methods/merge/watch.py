@@ -74,7 +74,8 @@ def warnings(found: dict[str, Any], same: bool) -> list[str]:
     if found["spread"] < COLLAPSED:
         said.append(
             f"merged pictures of a class are all alike: spread {found['spread']:.3g} of that of "
-            "the means of k: too few updates, or a collapse that more alpha or less beta holds off"
+            "the means of k; A has had too few updates for its rate: optimiser=adam,lr=0.001 or "
+            "more epochs; if it stays so, more alpha or less beta holds a collapse off"
         )
     return said
 
