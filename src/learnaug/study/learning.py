@@ -10,6 +10,7 @@ from typing import Any
 
 from learnaug import rundir
 from learnaug.errors import LearnaugError, RunError, printable
+from learnaug.methods import Gallery, gallery
 from learnaug.methods.folders import load_folder
 from learnaug.nets import Spec
 from learnaug.study.job import begin, finished, learn_part, read_status
@@ -50,6 +51,16 @@ class Lesson:
     def folder(self) -> Path:
         """The folder of the augmenter."""
         return rundir.learned_folder(self.out)
+
+    @property
+    def galleries(self) -> tuple[Gallery, ...]:
+        """What was learned, in pictures; () where the method shows none."""
+        return gallery.read(rundir.run_folder(self.out, self.method, 0))
+
+    @property
+    def pictures(self) -> Path:
+        """The page of these pictures; there is none where the method shows none."""
+        return rundir.pictures_path(self.out)
 
     @property
     def augmenter(self) -> Augmenter:

@@ -179,13 +179,9 @@ def _arm(world: World, method: str) -> Arm:
 
 
 def _watched(run: Path) -> list[float]:
-    """Return the validation accuracies of the target's learning curve.
-
-    A target that was trained along with its augmentation has its curve in the log of the learning.
-    """
-    train, learn = rundir.log_path(run, "train"), rundir.log_path(run, "learn")
-    logs = [train] if train.is_file() else sorted(learn.parent.glob("*.jsonl"))
-    rows = [row for log in logs for row in rundir.read_records(log)]
+    """Return the validation accuracies of the target's learning curve."""
+    log = rundir.curve_path(run)
+    rows = rundir.read_records(log) if log else []
     return [row["valid_accuracy"] for row in rows if row.get("valid_accuracy") is not None]
 
 
