@@ -8,7 +8,7 @@ from types import SimpleNamespace
 
 import pytest
 
-from learnaug import reproduce, study
+from learnaug import api, reproduce, study
 from learnaug.cli.guard import run
 
 POLICY = {"kind": "policy", "name": "taught", "lines": ["always: rotate -3 to 3 degrees"]}
@@ -25,7 +25,7 @@ def learned(monkeypatch, tmp_path):
             out=tmp_path / "o", folder=tmp_path / "o" / "augmenter", method=args[1],
             source="my digits", command=called.get("command", ""), seconds=61.25,
             description=called.get("told", POLICY),
-            notes=("class 'a' has few pictures",),
+            notes=("class 'a' has few pictures",), galleries=(), pictures=tmp_path / "none.html",
         )  # fmt: skip
 
     monkeypatch.setattr(study, "learn", learn)

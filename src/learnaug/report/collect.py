@@ -279,9 +279,7 @@ def _samples(out: Path, wanted: Iterable[str], gaps: list[str]) -> dict[str, np.
     return found
 
 
-def _galleries(
-    out: Path, runs: Iterable[Run], gaps: list[str]
-) -> dict[str, tuple[Gallery, ...]]:
+def _galleries(out: Path, runs: Iterable[Run], gaps: list[str]) -> dict[str, tuple[Gallery, ...]]:
     """Return what each method learned in pictures, from the first of its runs that kept any."""
     kept: dict[str, Path] = {}
     for run in runs:

@@ -89,8 +89,9 @@ def learn(
 ) -> Lesson:
     """Learn an augmentation on the training part; the test part is cut as always and never read.
 
-    OUT/augmenter is then ready for `train`, `apply` and any loop. Called again with the same
-    settings it goes on where it stopped.
+    OUT/augmenter is then ready for `train`, `apply` and any loop, and OUT/pictures.html shows what
+    was learned where the method can. Called again with the same settings it goes on where it
+    stopped.
 
     Args:
         data: anything that `learnaug.load` takes.
