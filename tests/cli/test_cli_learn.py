@@ -8,7 +8,7 @@ from types import SimpleNamespace
 
 import pytest
 
-from learnaug import api, reproduce, study
+from learnaug import api, reproduce
 from learnaug.cli.guard import run
 
 POLICY = {"kind": "policy", "name": "taught", "lines": ["always: rotate -3 to 3 degrees"]}
@@ -28,7 +28,7 @@ def learned(monkeypatch, tmp_path):
             notes=("class 'a' has few pictures",), galleries=(), pictures=tmp_path / "none.html",
         )  # fmt: skip
 
-    monkeypatch.setattr(study, "learn", learn)
+    monkeypatch.setattr(api.study, "learn", learn)
     return called
 
 

@@ -222,7 +222,8 @@ def _merged_words(task: Joint, watched: dict[str, Any], number: int) -> str:
 def _over_training(task: Joint, names: list[str]) -> Gallery:
     size = min(task.recipe.batch_size, len(task.train))
     looks = dict(sorted(task.looks.items()))
-    columns = {f"epoch {update * size / len(task.train):.3g}": at for update, at in looks.items()}
+    epochs = {update: update * size / len(task.train) for update in looks}
+    columns = {f"epoch {round(epochs[u], int(epochs[u] < 10)):g}": at for u, at in looks.items()}
     words = (
         "What network A made of the same inputs before the first update, on the way, and at the "
         f"end ({task.updates} updates). Columns that hardly differ say that A learned little."
@@ -236,10 +237,8 @@ def _nearest_grid(
     train, told = task.train, probed.figures()
     inputs = task.partners(task.shown, task.updates)
     own = inputs[np.arange(len(inputs)), shown.closest]
-    captions = [
-        f"{name}: {'its own input' if mine else f'a picture of {train.classes[train.labels[row]]}'}"
-        for name, mine, row in zip(names, shown.own, shown.row, strict=True)
-    ]
+    nearest_of = np.where(shown.own, "own input", np.array(train.classes)[train.labels[shown.row]])
+    captions = [f"{name}, nearest: {of}" for name, of in zip(names, nearest_of, strict=True)]
     words = (
         f"Of {told['of']} merged pictures {told['own_input']} are at least as near to one of "
         f"their own inputs as to any other training picture, and {told['other_class']} have one "
