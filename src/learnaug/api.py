@@ -40,4 +40,5 @@ def resume(out: str | Path, **options: Any) -> Comparison | Trained | Lesson:
 
 
 def _show(lesson: Lesson) -> None:
-    report.write_pictures(lesson.pictures, lesson.method, lesson.source, lesson.galleries)
+    name = Path(lesson.source).name or lesson.source
+    report.write_pictures(lesson.pictures, lesson.method, name, lesson.galleries)

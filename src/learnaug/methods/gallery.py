@@ -16,9 +16,9 @@ __all__ = ["SHOWN", "Gallery", "present", "read", "reduced", "write"]
 
 SHOWN = 128  # pixels: larger pictures are reduced before they are kept
 MOST_CLASSES = 6  # rows of a grid that has a row for each class
-MOST_CELLS = 400  # pictures of one gallery that is read
-MOST = 24  # galleries of one run
-LONG = 4_000  # letters of a text
+MOST_CELLS = 400  # pictures of one gallery
+MOST = 100  # galleries of one run that are read
+LONG = 6_000  # letters of a text that are kept
 
 Pictures = NDArray[np.uint8]
 
@@ -35,7 +35,7 @@ class Gallery:
         images: uint8 [R, N, C, H, W].
 
     Raises:
-        UsageError: the images are not uint8 of this shape, or there is none.
+        UsageError: the images are not uint8 of this shape, or there is none, or more than 400.
 
     Example:
         >>> pictures = np.zeros((1, 2, 3, 8, 8), np.uint8)
@@ -51,6 +51,11 @@ class Gallery:
 
     def __post_init__(self) -> None:
         shape, grid = self.images.shape, (len(self.rows), len(self.columns))
+        if grid[0] * grid[1] > MOST_CELLS:
+            words = (
+                f"a gallery must have at most {MOST_CELLS} pictures, but got {grid[0]} x {grid[1]}"
+            )
+            raise UsageError(words, [self.title])
         if self.images.dtype != np.uint8 or len(shape) != 5 or shape[:2] != grid or 0 in shape:
             raise UsageError(
                 f"the images of a gallery must be uint8 [{grid[0]}, {grid[1]}, C, H, W] with at "
@@ -116,7 +121,12 @@ def write(run: Place, galleries: Sequence[Gallery]) -> None:
         return
     rundir.write_arrays(pictures, **{str(i): g.images for i, g in enumerate(galleries)})
     lines = [
-        {"title": g.title, "words": g.words, "rows": g.rows, "columns": g.columns}
+        {
+            "title": g.title[:LONG],
+            "words": g.words[:LONG],
+            "rows": [row[:LONG] for row in g.rows],
+            "columns": [column[:LONG] for column in g.columns],
+        }
         for g in galleries
     ]
     # Written last: its presence says that the pictures are there.
@@ -153,6 +163,4 @@ def _gallery(line: object, images: Pictures) -> Gallery:
     texts = [line["title"], line["words"], *rows, *columns]
     if not all(isinstance(text, str) and len(text) <= LONG for text in texts):
         raise ValueError(f"names and words must be texts of at most {LONG} letters")
-    if len(rows) * len(columns) > MOST_CELLS:
-        raise ValueError(f"a gallery has at most {MOST_CELLS} pictures")
     return Gallery(line["title"], line["words"], tuple(rows), tuple(columns), images)

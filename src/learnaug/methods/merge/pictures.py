@@ -244,7 +244,7 @@ def _nearest_grid(
         f"their own inputs as to any other training picture, and {told['other_class']} have one "
         "of another class as their nearest. Median of the mean squared distance to the nearest: "
         f"{told['distance']:.3g} for merged pictures, {told['real_distance']:.3g} for real ones "
-        "to the nearest other. Far below it they are copies, far above it like no real picture."
+        "to the nearest other. Far below it they are copies; but a blurred picture is near to many."
     )
     columns = {
         "merged": merged,
