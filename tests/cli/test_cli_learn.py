@@ -96,6 +96,18 @@ def test_one_json_document(learned, capsys, tmp_path):
     assert len(told["next"]) == 3
 
 
+def test_the_page_of_pictures_is_named_where_there_is_one(learned, capsys, tmp_path):
+    page = tmp_path / "none.html"
+    assert run(["learn", "teacher", "digits", "--json"]) == 0
+    assert "pictures" not in json.loads(capsys.readouterr().out)
+    page.write_text("page")
+    assert run(["learn", "teacher", "digits", "--json"]) == 0
+    assert json.loads(capsys.readouterr().out)["pictures"] == str(page)
+    assert run(["learn", "teacher", "digits"]) == 0
+    lines = capsys.readouterr().out.splitlines()
+    assert lines[lines.index("Next:") - 1] == f"What it learned, in pictures: {page}"
+
+
 def test_learn_then_the_next_commands(tmp_path, capsys):
     """The real thing, and what it prints works."""
     out = tmp_path / "a b"
