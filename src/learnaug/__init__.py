@@ -13,13 +13,13 @@ from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
     from learnaug.api import compare as compare
+    from learnaug.api import learn as learn
     from learnaug.api import resume as resume
     from learnaug.data import check as check
     from learnaug.data import load as load
     from learnaug.methods import METHODS as METHODS
     from learnaug.methods import load_augmenter as load_augmenter
     from learnaug.ops import Policy as Policy
-    from learnaug.study import learn as learn
     from learnaug.study import train as train
 
 __version__ = "0.2.0"
@@ -31,7 +31,7 @@ _HOMES = {
     "Policy": "learnaug.ops",
     "check": "learnaug.data",
     "compare": "learnaug.api",
-    "learn": "learnaug.study",
+    "learn": "learnaug.api",
     "load": "learnaug.data",
     "load_augmenter": "learnaug.methods",
     "resume": "learnaug.api",

@@ -9,7 +9,7 @@ from typing import Any
 from learnaug import report, study
 from learnaug.study import Comparison, Lesson, Trained
 
-__all__ = ["compare", "resume"]
+__all__ = ["compare", "learn", "resume"]
 
 
 @wraps(study.compare)
@@ -20,10 +20,25 @@ def compare(data: Any, *args: Any, **options: Any) -> Comparison:
     return found
 
 
+@wraps(study.learn)
+def learn(data: Any, method: str, **options: Any) -> Lesson:
+    """Learn an augmentation and show it in pictures.html; see `learnaug.study.learn`."""
+    lesson = study.learn(data, method, **options)
+    _show(lesson)
+    return lesson
+
+
 @wraps(study.resume)
 def resume(out: str | Path, **options: Any) -> Comparison | Trained | Lesson:
     """Go on with a stopped comparison, training or learning; see `learnaug.study.resume`."""
     found = study.resume(out, **options)
     if isinstance(found, Comparison):
         report.build(found.out)
+    if isinstance(found, Lesson):
+        _show(found)
     return found
+
+
+def _show(lesson: Lesson) -> None:
+    name = Path(lesson.source).name or lesson.source
+    report.write_pictures(lesson.pictures, lesson.method, name, lesson.galleries)

@@ -8,7 +8,7 @@ from types import SimpleNamespace
 
 import pytest
 
-from learnaug import reproduce, study
+from learnaug import api, reproduce
 from learnaug.cli.guard import run
 
 POLICY = {"kind": "policy", "name": "taught", "lines": ["always: rotate -3 to 3 degrees"]}
@@ -25,10 +25,10 @@ def learned(monkeypatch, tmp_path):
             out=tmp_path / "o", folder=tmp_path / "o" / "augmenter", method=args[1],
             source="my digits", command=called.get("command", ""), seconds=61.25,
             description=called.get("told", POLICY),
-            notes=("class 'a' has few pictures",),
+            notes=("class 'a' has few pictures",), galleries=(), pictures=tmp_path / "none.html",
         )  # fmt: skip
 
-    monkeypatch.setattr(study, "learn", learn)
+    monkeypatch.setattr(api.study, "learn", learn)
     return called
 
 
@@ -94,6 +94,18 @@ def test_one_json_document(learned, capsys, tmp_path):
     assert (told["learn_seconds"], told["method"]) == (61.25, "teacher")
     assert told["notes"] == ["class 'a' has few pictures"]
     assert len(told["next"]) == 3
+
+
+def test_the_page_of_pictures_is_named_where_there_is_one(learned, capsys, tmp_path):
+    page = tmp_path / "none.html"
+    assert run(["learn", "teacher", "digits", "--json"]) == 0
+    assert "pictures" not in json.loads(capsys.readouterr().out)
+    page.write_text("page")
+    assert run(["learn", "teacher", "digits", "--json"]) == 0
+    assert json.loads(capsys.readouterr().out)["pictures"] == str(page)
+    assert run(["learn", "teacher", "digits"]) == 0
+    lines = capsys.readouterr().out.splitlines()
+    assert lines[lines.index("Next:") - 1] == f"What it learned, in pictures: {page}"
 
 
 def test_learn_then_the_next_commands(tmp_path, capsys):

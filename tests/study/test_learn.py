@@ -216,3 +216,23 @@ def test_another_plan_in_the_folder_is_refused(tmp_path: Path) -> None:
         learn(tmp_path / "out", "flip-crop", seed=1)
     with pytest.raises(UsageError, match=r"kind: 'learn' in the folder, 'train' now"):
         learnaug.train(tiny.data(), "flip-crop", epochs=3, model="b1", out=tmp_path / "out")
+
+
+def test_what_was_learned_is_shown_and_a_fixed_policy_is_not(tmp_path: Path) -> None:
+    out = tmp_path / "out"
+    lesson = learn(out, "cutout+smart-augmentation", epochs=1)
+    run = rundir.run_folder(out, lesson.method, 0)
+    assert [one.columns[0] for one in lesson.galleries] == ["input 1", "epoch 0", "merged"]
+    assert lesson.galleries[0].rows == ("above", "below")
+    page = lesson.pictures.read_text("utf-8")
+    assert page.count("<img ") == 3 * 2
+    assert lesson.galleries[2].words.split(".")[0] in page
+    lesson.pictures.unlink()
+    again = learnaug.resume(out)
+    assert isinstance(again, study.Lesson)
+    assert lesson.pictures.read_text("utf-8") == page
+    assert rundir.galleries_path(run, ".npz").is_file()
+    fixed = learn(tmp_path / "fixed", "flip-crop")
+    assert fixed.galleries == ()
+    assert not fixed.pictures.exists()
+    assert not rundir.galleries_path(rundir.run_folder(fixed.out, "flip-crop", 0)).exists()

@@ -80,7 +80,8 @@ def learn(
 ) -> None:
     """Learn one augmentation on DATA and keep it.
 
-    It learns on the training part alone and writes OUT/augmenter.
+    It learns on the training part alone and writes OUT/augmenter, and OUT/pictures.html where
+    the method can show what it learned.
 
     The test part is cut as in `compare` and never read. The same command on the same folder goes
     on where it was stopped.
@@ -88,13 +89,13 @@ def learn(
     minutes = finite(minutes)
     allowed = operations(ops)
     with working(out) as say:
-        from learnaug.study import learn as learn_one
+        from learnaug import api
 
         source = read(
             data, size=size, classes=classes, skip_bad=skip_bad, follow_links=follow_links,
             max_pixels=max_pixels, value_range=value_range, background=background,
         )  # fmt: skip
-        lesson = learn_one(
+        lesson = api.learn(
             source, method, model=model, epochs=epochs, per_class=per_class, seed=seed,
             minutes=minutes, size=size, ops=allowed, device=device, out=out, classes=classes,
             drop_duplicates=drop_duplicates, accept_change=accept_change, say=say,
@@ -174,7 +175,7 @@ def show_lesson(lesson: Any, as_json: bool) -> None:
         "description": lesson.description,
         "notes": list(lesson.notes),
         "next": follow,
-    }
+    } | ({"pictures": str(lesson.pictures)} if lesson.pictures.is_file() else {})
     if as_json:
         tables.print_json(told)
         return
@@ -182,6 +183,8 @@ def show_lesson(lesson: Any, as_json: bool) -> None:
     _describe(lesson.description, "  ")
     for note in lesson.notes:
         tables.print_text(f"note: {note}")
+    if lesson.pictures.is_file():
+        tables.print_text(f"What it learned, in pictures: {lesson.pictures}")
     tables.print_text("Next:\n" + "\n".join(f"  {command}" for command in follow))
 
 

@@ -9,6 +9,7 @@ from typing import Any, Protocol
 import torch
 
 from learnaug.data import ImageSet
+from learnaug.methods.gallery import Gallery
 from learnaug.seeds import Seeds
 from learnaug.training import Augmenter, Keep, Phase, Recipe
 
@@ -64,11 +65,13 @@ class Learned:
         curriculum: how the target is to be trained; by default all updates with the augmenter.
         target: a model from uint8 pictures to logits, as `fit` returns it, that was trained along
             with the augmentation; it is scored as it is. None: a fresh target is trained.
+        galleries: pictures of what was learned, in the order in which they are shown.
     """
 
     augmenter: Augmenter
     curriculum: tuple[Phase, ...] = ()
     target: torch.nn.Module | None = None
+    galleries: tuple[Gallery, ...] = ()
 
     def phases(self) -> tuple[Phase, ...]:
         """Return the curriculum, or one phase with the augmenter where none was given."""

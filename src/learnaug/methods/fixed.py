@@ -10,6 +10,7 @@ import torch
 from learnaug import ops
 from learnaug.methods.augmenters import Chain, PolicyAugmenter
 from learnaug.methods.base import Budget, Learned, Learning, Method
+from learnaug.methods.gallery import Gallery
 from learnaug.seeds import Seeds
 from learnaug.training import Augmenter, Keep
 
@@ -54,6 +55,7 @@ class Chained:
     The target of the last member, where it trained one, is the target of the chain. A target that
     an earlier member trained has not seen the whole chain and is left, which is said: a fresh one
     is trained. `resolve` refuses such names.
+    The pictures of all members are kept.
 
     Args:
         members: the methods, in the order in which their augmenters act.
@@ -66,6 +68,7 @@ class Chained:
     ) -> Learned:
         """Let every member learn with seeds of its own and chain what they leave behind."""
         acting: tuple[Augmenter, ...] = ()
+        galleries: tuple[Gallery, ...] = ()
         target = None
         for i, member in enumerate(self.members):
             learned = member.learn(
@@ -78,7 +81,8 @@ class Chained:
             if learned.target and i + 1 < len(self.members):
                 keep.say(LEFT)
             acting, target = (*acting, learned.augmenter), learned.target
-        return Learned(Chain(acting), target=target)
+            galleries = (*galleries, *learned.galleries)
+        return Learned(Chain(acting), target=target, galleries=galleries)
 
     def config(self) -> dict[str, Any]:
         """Return the configurations of the members."""

@@ -4,3 +4,4 @@
 """
 
 from learnaug.report.page import build as build
+from learnaug.report.page import write_pictures as write_pictures

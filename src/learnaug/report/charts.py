@@ -224,8 +224,8 @@ CURVES = {
     "loss": (
         "Training loss",
         (
-            "Falling, then flat: trained to the end. Losses of methods that mix labels are "
-            "higher by nature and do not compare."
+            "Falling, then flat: trained to the end. Losses of methods that mix labels or train "
+            "on merged pictures too are higher by nature and do not compare."
         ),
         1.0,
     ),
@@ -268,5 +268,8 @@ def _curve(runs: Sequence[Run], key: str, scale: float, kind: str) -> Curve | No
 
 
 def _series(run: Run, key: str) -> dict[float, float]:
-    found = ((number(row.get("epoch")), number(row.get(key))) for row in run.log)
+    # What a jointly trained target descends along stands beside the sum of both nets' losses.
+    keys = ("loss_b", key) if key == "loss" else (key,)
+    values = ((row.get("epoch"), next((row[k] for k in keys if k in row), None)) for row in run.log)
+    found = ((number(epoch), number(value)) for epoch, value in values)
     return {x: y for x, y in found if x is not None and y is not None}

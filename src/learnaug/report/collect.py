@@ -6,12 +6,15 @@ import math
 from collections.abc import Callable, Iterable
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
 from learnaug import rundir
 from learnaug.errors import LearnaugError
+
+if TYPE_CHECKING:
+    from learnaug.methods import Gallery
 
 __all__ = ["Facts", "Predictions", "Run", "collect"]
 
@@ -69,6 +72,7 @@ class Facts:
         samples: method -> uint8 [rows, n, C, H, W]; the untouched pictures under "original".
         origin: versions and machine of the first run that has them.
         gaps: what could not be read or is not there yet, in words.
+        galleries: method -> the pictures of what it learned, from its first run that is done.
     """
 
     plan: Json
@@ -79,6 +83,7 @@ class Facts:
     samples: dict[str, np.ndarray]
     origin: Json
     gaps: tuple[str, ...]
+    galleries: dict[str, tuple[Gallery, ...]] = field(default_factory=dict)
 
     @property
     def baseline(self) -> str:
@@ -117,7 +122,8 @@ def collect(out: Path) -> Facts:
     methods = dict.fromkeys(run.method for run in runs)
     samples = _samples(out, ["original", *methods], gaps)
     origin = _origin(out, runs)
-    return Facts(plan, summary, split, check, runs, samples, origin, tuple(gaps))
+    galleries = _galleries(out, runs, gaps)
+    return Facts(plan, summary, split, check, runs, samples, origin, tuple(gaps), galleries)
 
 
 def mapping(value: Any) -> Json:
@@ -225,7 +231,7 @@ def _run(
         str(status.get("error") or ""),
         _seconds(status.get("seconds")),
         number(status.get("score")) if score is None else score,
-        _log(rundir.log_path(folder, "train"), gaps),
+        _log(rundir.curve_path(folder) if done else rundir.log_path(folder, "train"), gaps),
         metrics,
         _predictions(rundir.predictions_path(folder), gaps) if done and part == "test" else None,
         augmenter.relative_to(out).as_posix() if augmenter.is_dir() else "",
@@ -242,9 +248,9 @@ def _seconds(value: Any) -> float | None:
     return sum(known) if known else None
 
 
-def _log(path: Path, gaps: list[str]) -> tuple[Json, ...]:
+def _log(path: Path | None, gaps: list[str]) -> tuple[Json, ...]:
     """Return the rows of a training log, thinned evenly where there are very many."""
-    if not path.exists():
+    if path is None or not path.exists():
         return ()
     rows = [mapping(row) for row in _try(rundir.read_records, path, gaps) or []]
     step = -(-len(rows) // MAX_CURVE_POINTS) or 1
@@ -271,6 +277,21 @@ def _samples(out: Path, wanted: Iterable[str], gaps: list[str]) -> dict[str, np.
         if arrays is not None and "images" in arrays:
             found[name] = np.asarray(arrays["images"])
     return found
+
+
+def _galleries(out: Path, runs: Iterable[Run], gaps: list[str]) -> dict[str, tuple[Gallery, ...]]:
+    """Return what each method learned in pictures, from the first of its runs that kept any."""
+    kept: dict[str, Path] = {}
+    for run in runs:
+        folder = rundir.run_folder(out, run.method, run.seed)
+        if run.state == "done" and rundir.galleries_path(folder).exists():
+            kept.setdefault(run.method, folder)
+    if not kept:
+        return {}
+    from learnaug.methods import gallery  # loads PyTorch, which most pages do without
+
+    found = {method: _try(gallery.read, folder, gaps) for method, folder in kept.items()}
+    return {method: galleries for method, galleries in found.items() if galleries}
 
 
 def _origin(out: Path, runs: Iterable[Run]) -> Json:

@@ -4,9 +4,10 @@ from __future__ import annotations
 
 import re
 import shlex
+from collections.abc import Sequence
 from importlib.resources import files
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import jinja2
 from markupsafe import Markup
@@ -15,11 +16,17 @@ from learnaug import rundir
 from learnaug.errors import RunError, printable
 from learnaug.report import charts, pictures, tables, words
 from learnaug.report.collect import Facts, Json, collect, mapping, names, number, objects
+from learnaug.report.learned import grids
+from learnaug.report.overfit import overfits
 
-__all__ = ["build", "render"]
+if TYPE_CHECKING:
+    from learnaug.methods import Gallery
+
+__all__ = ["build", "environment", "render", "text", "write_pictures"]
 
 ORIGINAL = "original"
 MISSING_INPUT = 66  # exit status
+PICTURES = 3_000_000  # bytes of raw pixels on a page of pictures alone
 MAX_TEXT = 6_000  # letters of one name or message on the page
 BADGE = {
     "helps": "helps",
@@ -71,13 +78,50 @@ def build(out: Path) -> Path:
 
 def render(facts: Facts) -> str:
     """Return the page as text."""
-    environment = jinja2.Environment(
-        autoescape=True, finalize=clean, undefined=jinja2.StrictUndefined,
-        trim_blocks=True, lstrip_blocks=True,
+    page = environment()
+    page.filters |= {"points": points, "percent": percent, "seconds": seconds, "nats": nats}
+    return page.get_template("page.html").render(_content(facts)).rstrip() + "\n"
+
+
+def write_pictures(
+    path: Path, method: str, data_name: str, galleries: Sequence[Gallery]
+) -> Path | None:
+    """Write what one method learned as a page of pictures; None, and no page, without galleries.
+
+    Args:
+        path: the page.
+        method, data_name: for the heading.
+        galleries: what is shown.
+
+    Raises:
+        RunError: the page cannot be written.
+    """
+    if not galleries:
+        return None
+    found = grids({method: galleries}, budget=PICTURES)
+    content = {
+        "css": Markup(text("page.css")),
+        "svg": Markup,
+        "method": method,
+        "data_name": data_name,
+        "learned": found,
+    }
+    page = environment().get_template("learned.html").render(content)
+    rundir.write_text(path, page.strip() + "\n")
+    return path
+
+
+def environment() -> jinja2.Environment:
+    """Return what templates are read with: all that is put in is escaped and cleaned."""
+    return jinja2.Environment(
+        loader=jinja2.FunctionLoader(text), autoescape=True, finalize=clean,
+        undefined=jinja2.StrictUndefined, trim_blocks=True, lstrip_blocks=True,
     )  # fmt: skip
-    environment.filters |= {"points": points, "percent": percent, "seconds": seconds}
-    template = environment.from_string(_text("page.html"))
-    return template.render(_content(facts)).rstrip() + "\n"
+
+
+def text(name: str) -> str:
+    """Return a template or style sheet of this folder."""
+    return files("learnaug.report").joinpath(name).read_text(encoding="utf-8")
 
 
 def clean(value: object) -> object:
@@ -113,6 +157,16 @@ def percent(fraction: float | None) -> str:
     return "–" if fraction is None else f"{100 * fraction:.1f}"
 
 
+def nats(value: float | None, sign: str = "") -> str:
+    """Write a loss with three decimals.
+
+    Example:
+        >>> nats(0.25), nats(-0.25, "+"), nats(None)
+        ('0.250', '−0.250', '–')
+    """
+    return "–" if value is None else f"{value:{sign}.3f}".replace("-", "−")
+
+
 def seconds(value: float | None) -> str:
     """Write a duration in the unit that suits it.
 
@@ -127,16 +181,12 @@ def seconds(value: float | None) -> str:
     return f"{value / 60:.1f} min" if value < 6000 else f"{value / 3600:.1f} h"
 
 
-def _text(name: str) -> str:
-    return files("learnaug.report").joinpath(name).read_text(encoding="utf-8")
-
-
 def _content(facts: Facts) -> Json:
     """Return everything the template shows."""
     table = tables.arms(facts)
     forest = charts.forest(facts)
     return {
-        "css": Markup(_text("page.css")),
+        "css": Markup(text("page.css")),
         "svg": Markup,
         "data_name": _data(facts).get("name") or facts.plan.get("source") or "this data",
         "verdicts": [_verdict(facts, one) for one in (facts.verdict, facts.second) if one],
@@ -154,6 +204,8 @@ def _content(facts: Facts) -> Json:
         "pairs": tables.pairs(facts, facts.candidate, facts.baseline),
         "class_effects": tables.class_effects(facts),
         "sheets": _sheets(facts),
+        "learned": grids(facts.galleries, facts.candidate),
+        "overfits": overfits(facts),
         "check": _check(facts),
         "splits": words.splits(facts),
         "runs": facts.runs,

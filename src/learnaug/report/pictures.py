@@ -10,7 +10,7 @@ from dataclasses import dataclass
 import numpy as np
 from PIL import Image
 
-__all__ = ["Sheet", "sheets"]
+__all__ = ["Sheet", "sheet_of", "sheets", "side_for"]
 
 MAX_COLUMNS = 8
 MAX_ROWS = 2
@@ -40,22 +40,22 @@ def sheets(samples: Mapping[str, np.ndarray]) -> dict[str, list[Sheet]]:
     kept = {
         name: images[:MAX_ROWS, :MAX_COLUMNS] for name, images in samples.items() if _fit(images)
     }
-    side = _side(kept)
-    return {name: [_sheet(row, side) for row in images] for name, images in kept.items()}
+    side = side_for(sum(images.shape[0] * images.shape[1] for images in kept.values()), BUDGET)
+    return {name: [sheet_of(row, side) for row in images] for name, images in kept.items()}
 
 
 def _fit(images: np.ndarray) -> bool:
     return images.dtype == np.uint8 and images.ndim == 5 and images.size > 0
 
 
-def _side(samples: Mapping[str, np.ndarray]) -> int:
-    """Return the largest side of a shown picture with which all sheets keep to the budget."""
-    count = sum(images.shape[0] * images.shape[1] for images in samples.values())
-    fitting = [side for side in SIDES if 3 * side * side * count <= BUDGET]
+def side_for(count: int, budget: int) -> int:
+    """Return the largest side with which so many pictures keep to a budget of raw bytes."""
+    fitting = [side for side in SIDES if 3 * side * side * count <= budget]
     return fitting[0] if fitting else SIDES[-1]
 
 
-def _sheet(images: np.ndarray, side: int) -> Sheet:
+def sheet_of(images: np.ndarray, side: int) -> Sheet:
+    """Return pictures uint8 [n, C, H, W] side by side, none longer than `side` pixels."""
     cells = [_resize(_picture(image), side) for image in images]
     width, height = cells[0].size
     mode = "LA" if images.shape[1] in (1, 2) else "RGBA"

@@ -4,11 +4,9 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
-from importlib.resources import files
 from pathlib import Path
 from typing import Any
 
-import jinja2
 import numpy as np
 import torch
 from markupsafe import Markup
@@ -19,7 +17,7 @@ from learnaug.data import ImageSet, load
 from learnaug.ops import TABLE, Element, Policy, Stage
 from learnaug.report import odds
 from learnaug.report.figures import short
-from learnaug.report.page import clean
+from learnaug.report.page import environment, text
 from learnaug.report.pictures import Sheet, sheets
 from learnaug.seeds import Seeds
 
@@ -75,16 +73,13 @@ def show_policy(
 
 
 def _render(policy: Policy, images: ImageSet, seeds: Seeds, *, built_in: bool) -> str:
-    environment = jinja2.Environment(
-        autoescape=True, finalize=clean, undefined=jinja2.StrictUndefined,
-        trim_blocks=True, lstrip_blocks=True,
-    )  # fmt: skip
-    environment.filters["address"] = lambda sheet: Markup(sheet.address)
-    template = environment.from_string(_text("show.html"))
+    page = environment()
+    page.filters["address"] = lambda sheet: Markup(sheet.address)
+    template = page.get_template("show.html")
     chosen = _chosen(images)
     lines = ops.describe(policy)
     return template.render(
-        css=Markup(_text("page.css") + _text("show.css")),
+        css=Markup(text("page.css") + text("show.css")),
         policy=policy,
         counts=_counts(policy),
         lines=lines[:LINES],
@@ -98,10 +93,6 @@ def _render(policy: Policy, images: ImageSet, seeds: Seeds, *, built_in: bool) -
         notes=_notes(policy, images),
         seed=seeds.root,
     )
-
-
-def _text(name: str) -> str:
-    return files("learnaug.report").joinpath(name).read_text(encoding="utf-8")
 
 
 def _counts(policy: Policy) -> list[tuple[str, str]]:

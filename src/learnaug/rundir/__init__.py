@@ -34,6 +34,8 @@ from learnaug.rundir.layout import cache_path as cache_path
 from learnaug.rundir.layout import check_path as check_path
 from learnaug.rundir.layout import checkpoint_folder as checkpoint_folder
 from learnaug.rundir.layout import config_path as config_path
+from learnaug.rundir.layout import curve_path as curve_path
+from learnaug.rundir.layout import galleries_path as galleries_path
 from learnaug.rundir.layout import given_folder as given_folder
 from learnaug.rundir.layout import learn_folder as learn_folder
 from learnaug.rundir.layout import learned_folder as learned_folder
@@ -42,6 +44,7 @@ from learnaug.rundir.layout import log_path as log_path
 from learnaug.rundir.layout import metrics_path as metrics_path
 from learnaug.rundir.layout import model_path as model_path
 from learnaug.rundir.layout import origin_path as origin_path
+from learnaug.rundir.layout import pictures_path as pictures_path
 from learnaug.rundir.layout import plan_path as plan_path
 from learnaug.rundir.layout import policy_path as policy_path
 from learnaug.rundir.layout import predictions_path as predictions_path

@@ -1,6 +1,7 @@
 """Every file name of a run folder, spelled once.
 
-OUT/plan.json summary.json report.html split.json check.json lock samples/ cache/ augmenter/
+OUT/plan.json summary.json report.html pictures.html split.json check.json lock
+OUT/samples/ cache/ augmenter/
 OUT/runs/<method>/seed-<n>/config.json origin.json status.json learn/ train/ test/
 """
 
@@ -20,6 +21,8 @@ __all__ = [
     "check_path",
     "checkpoint_folder",
     "config_path",
+    "curve_path",
+    "galleries_path",
     "given_folder",
     "learn_folder",
     "learned_folder",
@@ -28,6 +31,7 @@ __all__ = [
     "metrics_path",
     "model_path",
     "origin_path",
+    "pictures_path",
     "plan_path",
     "policy_path",
     "predictions_path",
@@ -79,6 +83,11 @@ def policy_path(out: Place) -> Path:
 def report_path(out: Place) -> Path:
     """Return the answer for people."""
     return Path(out) / "report.html"
+
+
+def pictures_path(out: Place) -> Path:
+    """Return the page that `learn` writes: what was learned, in pictures."""
+    return Path(out) / "pictures.html"
 
 
 def split_path(out: Place, k: int = 0) -> Path:
@@ -138,6 +147,11 @@ def augmenter_folder(run: Place) -> Path:
     return learn_folder(run) / "augmenter"
 
 
+def galleries_path(run: Place, suffix: Literal[".json", ".npz"] = ".json") -> Path:
+    """Return the words (.json) or the pictures (.npz) of what was learned."""
+    return learn_folder(run) / f"galleries{suffix}"
+
+
 def learned_folder(out: Place) -> Path:
     """Return the augmenter that `learn` leaves behind."""
     return Path(out) / "augmenter"
@@ -151,6 +165,19 @@ def given_folder(out: Place) -> Path:
 def log_path(run: Place, phase: Literal["learn", "train"]) -> Path:
     """Return the journal of the learning of the augmenter, or of the training of the target."""
     return Path(run) / phase / "log.jsonl"
+
+
+def curve_path(run: Place) -> Path | None:
+    """Return the journal with the learning curve of the target; None while there is none.
+
+    A target that was trained along with its augmentation has its curve in the journal of the
+    learning; of a chain it is the last member's.
+    """
+    train = log_path(run, "train")
+    if train.is_file():
+        return train
+    logs = learn_folder(run).glob("*.jsonl")
+    return max(logs, key=lambda log: (len(log.name), log.name), default=None)
 
 
 def checkpoint_folder(run: Place, phase: Literal["learn", "train"] = "train") -> Path:

@@ -17,7 +17,7 @@ from torch import nn
 from learnaug import rundir
 from learnaug.data import ImageSet
 from learnaug.errors import LearnaugError, RunError, printable
-from learnaug.methods import Budget, Learned, Learning
+from learnaug.methods import Budget, Learned, Learning, gallery
 from learnaug.study.plan import Job
 from learnaug.study.world import World
 from learnaug.training import Keep, Stopped, choose_device, fit, measure, predict
@@ -145,7 +145,7 @@ def learn_part(
     keep: Keep,
     seconds: dict[str, float],
 ) -> Learned:
-    """Learn on the training and validation part, save the augmenter, and add what it took."""
+    """Learn on the training and validation part, save what was learned, and add what it took."""
     plan, run = world.plan, rundir.run_folder(world.out, job.method, job.seed)
     method, pair = world.method(job.method), world.pair(job.seed)
     with _timed(seconds, "learn"):
@@ -157,6 +157,7 @@ def learn_part(
             keep=_kept(keep, run, "learn"),
         )
         learned.augmenter.save(rundir.augmenter_folder(run))
+        gallery.write(run, learned.galleries)
     return learned
 
 

@@ -10,6 +10,7 @@ from typing import Any
 
 from learnaug import rundir
 from learnaug.errors import LearnaugError, RunError, printable
+from learnaug.methods import Gallery, gallery
 from learnaug.methods.folders import load_folder
 from learnaug.nets import Spec
 from learnaug.study.job import begin, finished, learn_part, read_status
@@ -52,6 +53,16 @@ class Lesson:
         return rundir.learned_folder(self.out)
 
     @property
+    def galleries(self) -> tuple[Gallery, ...]:
+        """What was learned, in pictures; () where the method shows none."""
+        return gallery.read(rundir.run_folder(self.out, self.method, 0))
+
+    @property
+    def pictures(self) -> Path:
+        """The page of these pictures; there is none where the method shows none."""
+        return rundir.pictures_path(self.out)
+
+    @property
     def augmenter(self) -> Augmenter:
         """The augmenter, ready for any training loop."""
         return load_folder(self.folder)
@@ -78,8 +89,9 @@ def learn(
 ) -> Lesson:
     """Learn an augmentation on the training part; the test part is cut as always and never read.
 
-    OUT/augmenter is then ready for `train`, `apply` and any loop. Called again with the same
-    settings it goes on where it stopped.
+    OUT/augmenter is then ready for `train`, `apply` and any loop, and OUT/pictures.html shows what
+    was learned where the method can. Called again with the same settings it goes on where it
+    stopped.
 
     Args:
         data: anything that `learnaug.load` takes.

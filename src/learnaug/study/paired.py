@@ -253,13 +253,9 @@ def _arm(world: World, method: str) -> Arm:
 
 
 def _watched(run: Path) -> list[dict[str, Any]]:
-    """Return the rows of the target's learning curve that look at the validation part.
-
-    A target that was trained along with its augmentation has its curve in the log of the learning.
-    """
-    train, learn = rundir.log_path(run, "train"), rundir.log_path(run, "learn")
-    logs = [train] if train.is_file() else sorted(learn.parent.glob("*.jsonl"))
-    rows = [row for log in logs for row in rundir.read_records(log)]
+    """Return the rows of the target's learning curve that look at the validation part."""
+    log = rundir.curve_path(run)
+    rows = rundir.read_records(log) if log else []
     return [row for row in rows if row.get("valid_loss") is not None]
 
 

@@ -17,7 +17,7 @@ from learnaug import rundir
 from learnaug.data import Batch, ImageSet, make_batch
 from learnaug.errors import ConfigError, UsageError
 from learnaug.methods import use
-from learnaug.methods.merge.networks import NETWORKS, Factory, Merger
+from learnaug.methods.merge.networks import NETWORKS, Factory, Merger, painted, to_bytes
 from learnaug.methods.merge.partners import Pool, digest_of, pool_of
 from learnaug.seeds import Seeds
 from learnaug.training import Augmenter
@@ -165,9 +165,26 @@ class Merging:
             part = torch.from_numpy(gen.random(len(inputs))).to(inputs)[:, None, None, None]
             merged = part * inputs[:, 0] + (1 - part) * inputs[:, 1]
         else:
-            merger = cast(Merger, self.merger).eval().to(inputs.device)
-            merged = merger(inputs, labels)
-        return (merged.clamp(0, 1) * 255).round().to(torch.uint8)
+            return painted(cast(Merger, self.merger).to(inputs.device), inputs, labels)
+        return to_bytes(merged)
+
+    def shown(
+        self, source: ImageSet, rows: NDArray[np.int64], seeds: Seeds
+    ) -> tuple[Tensor, Tensor]:
+        """Return inputs of the classes of some pictures, and what they are merged into.
+
+        Args:
+            source: the training part.
+            rows: int64 [R], of its pictures.
+            seeds: keys the inputs.
+
+        Returns:
+            uint8 [R, k, C, H, W] and uint8 [R, C, H, W].
+        """
+        gen, labels = seeds.numpy(), source.labels[rows]
+        batch = make_batch(source, rows)
+        inputs = self._inputs(self._pool(source), labels, batch, source, seeds, gen)
+        return inputs, self._merge(inputs.float() / 255, torch.from_numpy(labels), gen)
 
     def describe(self) -> dict[str, Any]:
         """Return what is merged and how, the settings it was learned with, and what was watched."""

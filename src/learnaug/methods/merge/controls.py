@@ -10,6 +10,7 @@ import torch
 from learnaug.errors import ConfigError
 from learnaug.methods.base import Budget, Learned, Learning
 from learnaug.methods.merge.augmenter import MAX_K, Merging
+from learnaug.methods.merge.pictures import of_control
 from learnaug.seeds import Seeds
 from learnaug.training import Keep
 
@@ -43,8 +44,13 @@ class MeanOfK:
     def learn(
         self, data: Learning, *, seeds: Seeds, device: torch.device, budget: Budget, keep: Keep
     ) -> Learned:
-        """Return the augmenter; costs nothing."""
-        return Learned(self.augmenter)
+        """Return the augmenter and a few of its pictures."""
+        words = (
+            f"Each row: {self.k} pictures of a class and their mean, which stands for "
+            f"{self.share:.0%} of the pictures of a batch. Nothing was learned."
+        )
+        galleries = of_control(self.augmenter, data, words, seeds.child("pictures"))
+        return Learned(self.augmenter, galleries=galleries)
 
     def config(self) -> dict[str, Any]:
         """Return the settings as plain JSON data."""
@@ -73,8 +79,13 @@ class ClassMixup:
     def learn(
         self, data: Learning, *, seeds: Seeds, device: torch.device, budget: Budget, keep: Keep
     ) -> Learned:
-        """Return the augmenter; costs nothing."""
-        return Learned(self.augmenter)
+        """Return the augmenter and a few of its pictures."""
+        words = (
+            "Each row: two pictures of a class, and both mixed with a weight drawn evenly, which "
+            f"stands for {self.share:.0%} of the pictures of a batch. Nothing was learned."
+        )
+        galleries = of_control(self.augmenter, data, words, seeds.child("pictures"))
+        return Learned(self.augmenter, galleries=galleries)
 
     def config(self) -> dict[str, Any]:
         """Return the settings as plain JSON data."""

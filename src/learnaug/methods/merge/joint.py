@@ -14,8 +14,9 @@ from torch import Tensor, nn
 
 from learnaug.data import Batch, make_batch
 from learnaug.methods.base import Learning
+from learnaug.methods.gallery import SHOWN, present, reduced
 from learnaug.methods.merge.losses import scaled_gradient, similarity, weight_at
-from learnaug.methods.merge.networks import Merger
+from learnaug.methods.merge.networks import Merger, painted
 from learnaug.methods.merge.partners import Pool
 from learnaug.nets import reseed
 from learnaug.seeds import Seeds
@@ -32,6 +33,8 @@ if TYPE_CHECKING:
 __all__ = ["Joint"]
 
 Ints = NDArray[np.int64]
+
+LOOKS = 6  # at what A makes of a few pictures, from before the first update to after the last
 
 
 class Joint(Classification):
@@ -73,6 +76,9 @@ class Joint(Classification):
         self.lonely = torch.from_numpy(pool.size == 1)
         self.merging = _optimiser(merger, method)
         self.sums = torch.zeros(3, dtype=torch.float64)  # of L_A, L_B, updates since the last row
+        self.shown = present(data.train.labels)
+        self.looking = {round(self.updates * i / (LOOKS - 1)) for i in range(LOOKS)}
+        self.looks: dict[int, Tensor] = {}  # updates made -> uint8 [R, C, H, W]
         self.maps: Tensor | None = None
         if method.compare_in == "features":
             _last_convolution(model).register_forward_hook(self._keep_maps)
@@ -91,6 +97,8 @@ class Joint(Classification):
 
     def step(self, update: int, seeds: Seeds) -> float:
         """Make one step of both nets and return alpha L_A + beta L_B."""
+        if update in self.looking:
+            self.look(update)
         chosen = self.chosen(update, seeds)
         batch, inputs = self.draw(chosen, update, seeds)
         alpha, beta = self.weights(update)
@@ -116,11 +124,34 @@ class Joint(Classification):
         k = self.method.k
         if self.method.partners == "same":
             return batch, batch.images.float()[:, None].expand(-1, k, -1, -1, -1) / 255
-        rows = self.pool.others(chosen, k, self.own.child("partners", update).numpy())
+        rows = self.partners(chosen, update)
         others = make_batch(self.train, rows.reshape(-1), self.device)
         if self.before:
             others = self.before(others, self.train, self.own.child("before", update))
         return batch, others.images.view(-1, k, *others.images.shape[1:]).float() / 255
+
+    def partners(self, chosen: Ints, update: int) -> Ints:
+        """Return which pictures are merged in place of each: int64 [B, k]."""
+        k = self.method.k
+        if self.method.partners == "same":
+            return np.repeat(chosen[:, None], k, 1)
+        return self.pool.others(chosen, k, self.own.child("partners", update).numpy())
+
+    def drawn(self, rows: Ints) -> tuple[Batch, Tensor, Tensor]:
+        """Return some pictures to look at, the same whenever it is called.
+
+        Returns:
+            the target pictures, A's inputs float [B, k, C, H, W] in [0, 1], and what A makes of
+            them now, uint8 [B, C, H, W].
+        """
+        batch, inputs = self.draw(rows, self.updates, self.own.child("watch"))
+        labels = self.labels[rows].to(self.device)
+        return batch, inputs, painted(self.merger, inputs, labels)
+
+    def look(self, update: int) -> None:
+        """Keep what A makes of the shown pictures after this many updates; nothing is drawn."""
+        merged = self.drawn(self.shown)[2].cpu().numpy()
+        self.looks[update] = torch.from_numpy(reduced(merged, SHOWN))
 
     def losses(
         self, batch: Batch, inputs: Tensor, chosen: Ints, beta: float
@@ -184,9 +215,10 @@ class Joint(Classification):
         return super().measure(update) | both | {"alpha": alpha, "beta": beta}
 
     def tensors(self) -> dict[str, Tensor]:
-        """Return the target's tensors and those of the merging network and its optimiser."""
+        """Return the target's tensors, those of the merging network, and the looks at it."""
         own = {f"merger.{name}": value for name, value in self.merger.state_dict().items()}
         own |= optimiser_tensors(self.merging, "merging")
+        own |= {f"look.{update}": look for update, look in self.looks.items()}
         return super().tensors() | own | {"sums": self.sums}
 
     def restore(self, tensors: dict[str, Tensor]) -> None:
@@ -196,6 +228,7 @@ class Joint(Classification):
         self.merger.load_state_dict(weights)
         restore_optimiser(self.merging, tensors, "merging")
         self.sums = tensors["sums"]
+        self.looks = {int(k[5:]): v for k, v in tensors.items() if k.startswith("look.")}
 
 
 @contextmanager

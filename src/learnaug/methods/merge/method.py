@@ -14,6 +14,7 @@ from torch import Tensor, nn
 from learnaug.data import ImageSet
 from learnaug.errors import ConfigError, DataError, UsageError, nearest
 from learnaug.methods.base import Budget, Learned, Learning
+from learnaug.methods.gallery import Gallery
 from learnaug.methods.merge.augmenter import GIVEN, MAX_K, Merging, require_unmixed
 from learnaug.methods.merge.joint import Joint
 from learnaug.methods.merge.losses import LOSSES, SCHEDULES, Weight
@@ -25,6 +26,7 @@ from learnaug.methods.merge.partners import (
     pool_of,
     short,
 )
+from learnaug.methods.merge.pictures import of_task
 from learnaug.methods.merge.watch import PROBED, warnings, watch
 from learnaug.nets import forked
 from learnaug.seeds import Seeds
@@ -165,7 +167,8 @@ class SmartAugmentation:
         )  # fmt: skip
         with forked(device):
             run(task, task.updates, data.order, keep)
-        found = _watched(task, seeds)
+        task.look(task.updates)
+        found, galleries = _watched(task)
         warned = warnings(found, self.partners == "same")
         for words in warned:
             keep.say(words)
@@ -173,6 +176,7 @@ class SmartAugmentation:
         return Learned(
             self._frozen(merger.cpu(), cells, data.train, told),
             target=model.eval() if self.joint else None,
+            galleries=galleries,
         )
 
     def _frozen(
@@ -232,10 +236,12 @@ def _features(data: Learning) -> NDArray[np.float64]:
     return torch.cat(seen).flatten(1).double().numpy()
 
 
-def _watched(task: Joint, seeds: Seeds) -> dict[str, Any]:
-    """Return what `watch` says of at most PROBED training pictures."""
+def _watched(task: Joint) -> tuple[dict[str, Any], tuple[Gallery, ...]]:
+    """Return what `watch` says of at most PROBED training pictures, and pictures to look at."""
     number = len(task.train)
     rows = np.unique(np.linspace(0, number - 1, min(PROBED, number)).astype(np.int64))
-    batch, inputs = task.draw(rows, task.updates, seeds.child("watch"))
+    batch, inputs, _ = task.drawn(rows)
     labels = torch.from_numpy(task.train.labels[rows]).to(task.device)
-    return watch(task.merger, inputs, batch.images.float() / 255, labels)
+    found = watch(task.merger, inputs, batch.images.float() / 255, labels)
+    near, galleries = of_task(task, rows, found)
+    return found if near is None else found | {"nearest": near.figures()}, galleries

@@ -14,7 +14,17 @@ from learnaug.errors import ConfigError, UsageError, nearest
 from learnaug.nets import keyed
 from learnaug.seeds import Seeds
 
-__all__ = ["NETWORKS", "Factory", "Merger", "Residual", "augnet", "build", "smart"]
+__all__ = [
+    "NETWORKS",
+    "Factory",
+    "Merger",
+    "Residual",
+    "augnet",
+    "build",
+    "painted",
+    "smart",
+    "to_bytes",
+]
 
 Factory = Callable[[int, int], nn.Module]
 
@@ -215,3 +225,24 @@ def _made(factory: Factory, k: int, channels: int) -> nn.Module:
             mend="keep height and width, and end with `channels` channels",
         )
     return net
+
+
+@torch.no_grad()
+def painted(merger: Merger, inputs: Tensor, labels: Tensor) -> Tensor:
+    """Return what the net makes of its inputs in evaluation mode: uint8 [B, C, H, W].
+
+    Args:
+        merger: the net; its mode is what it was before.
+        inputs: float [B, k, C, H, W] in [0, 1].
+        labels: int64 [B].
+    """
+    mode = merger.training
+    merger.eval()
+    merged = to_bytes(merger(inputs, labels))
+    merger.train(mode)
+    return merged
+
+
+def to_bytes(pictures: Tensor) -> Tensor:
+    """Return float pictures, cut to [0, 1], as uint8."""
+    return (pictures.clamp(0, 1) * 255).round().to(torch.uint8)
