@@ -107,6 +107,15 @@ def test_the_figures_are_those_of_the_runs(stripes, tmp_path: Path) -> None:
     assert any("secret faces: not in" in note for note in notes)
 
 
+def test_a_folder_is_read_again_without_a_run(stripes, tmp_path: Path) -> None:
+    found = stripes(seeds=2)
+    again = reproduce.read("stripes", "table-1", tmp_path / "out")
+    assert again.to_json()["rows"][:2] == found.to_json()["rows"][:2]
+    assert again.seeds == 2
+    with pytest.raises(RunError, match="nothing of stripes table-1 was begun"):
+        reproduce.read("stripes", "table-1", tmp_path / "elsewhere")
+
+
 def test_one_total_is_said_before_the_first_run(
     stripes, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:

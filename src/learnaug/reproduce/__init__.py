@@ -3,4 +3,5 @@
 from learnaug.reproduce.found import Found as Found
 from learnaug.reproduce.runner import PAPERS as PAPERS
 from learnaug.reproduce.runner import listed as listed
+from learnaug.reproduce.runner import read as read
 from learnaug.reproduce.runner import run as run

@@ -84,6 +84,14 @@ class Found:
             "",
             f"Paper: {self.table.scored}. Ours: {ours}. {units} over the runs.",
         ]
+        for heading, rows in self.blocks():
+            lines += ["", f"## {heading}", "", *rows]
+        lines += ["", "What differs from the paper:", ""]
+        return "\n".join([*lines, *(f"- {each}" for each in told["differs"])]) + "\n"
+
+    def blocks(self) -> list[tuple[str, list[str]]]:
+        """Return heading and Markdown lines of each block, errors below its rows."""
+        found = []
         for block in self.table.blocks:
             rows = [row for row in self.rows if row["block"] == block.key]
             parts = next((row["parts"] for row in rows if row["parts"]), None)
@@ -91,10 +99,8 @@ class Found:
             if parts:
                 words += f", {parts['train']} / {parts['valid']} / {parts['test']} pictures"
                 words += " train / validate / test"
-            lines += ["", f"## {words}", "", *_aligned([HEAD, *map(_cells, rows)])]
-            lines += _errors(rows)
-        lines += ["", "What differs from the paper:", ""]
-        return "\n".join([*lines, *(f"- {each}" for each in told["differs"])]) + "\n"
+            found.append((words, [*_aligned([HEAD, *map(_cells, rows)]), *_errors(rows)]))
+        return found
 
 
 def built(method: str) -> bool:

@@ -14,7 +14,7 @@ from learnaug.reproduce.sources import data_folder, missing, pictures, place
 from learnaug.study import Forecast, Say, foresee, pairs, read_pairs, words_of
 from learnaug.training import choose_device
 
-__all__ = ["PAPERS", "listed", "run"]
+__all__ = ["PAPERS", "listed", "read", "run"]
 
 PAPERS: dict[str, dict[str, Table]] = {
     "smart-augmentation": smart.TABLES,
@@ -139,6 +139,25 @@ def _foreseen(calls: dict[str, dict[str, Any]], tell: Say) -> dict[str, Forecast
         text = f"about {total} in all: {counts}, {runs} runs not done yet ({left[0].where})"
         tell({"event": "note", "text": text})
     return costs
+
+
+def read(paper: str, table: str, out: str | Path, *, scale: Scale = "small") -> Found:
+    """Return what the runs of a table's folder found so far; nothing is run.
+
+    Raises:
+        UsageError: an unknown paper, table or scale.
+        RunError: nothing of the table was begun there.
+    """
+    chosen, where = _table(paper, table, scale), Path(out)
+    begun = [b for b in chosen.blocks if rundir.plan_path(where / b.key).is_file()]
+    if not begun:
+        raise RunError(
+            f"nothing of {paper} {table} was begun in this folder", [str(where)],
+            "give the folder that `learnaug reproduce` wrote",
+        )  # fmt: skip
+    rows = [row for block in chosen.blocks for row in _rows(block, where, None)]
+    seeds = read_pairs(where / begun[0].key).plan.seeds
+    return Found(where, paper, table, scale, seeds, chosen, rows)
 
 
 def _require_some(rows: list[dict[str, Any]]) -> None:
