@@ -65,5 +65,6 @@ def announced(seconds: int) -> Iterator[None]:
 def stamp() -> str:
     """Return a hash of the sources that are compiled."""
     here = Path(__file__).parent
-    files = [*here.glob("kernels/*.py"), here / "geometry.py", here / "table.py", Path(__file__)]
+    others = [here / f"{name}.py" for name in ("geometry", "noise", "table", "jit")]
+    files = [*here.glob("kernels/*.py"), *others]
     return sha256(b"".join(path.read_bytes() for path in sorted(files))).hexdigest()
