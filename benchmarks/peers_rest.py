@@ -3,8 +3,9 @@
 `TABLES[library][operation]` gives for (step, side) a function of one picture. Substitutes: Pillow
 blurs by three boxes; saturation is a blend with grey in torchvision and Albumentations; whole
 pixels bound a resized crop in torchvision and OpenCV; everybody's noise is his own, and clahe of
-colours is on the L of LAB in Albumentations, with one limit a call in Kornia; quarter turns, transposition, boxes and
-mixtures of arrays are OpenCV's or NumPy's own, which Albumentations calls or copies.
+colours is on the L of LAB in Albumentations, with one limit a call in Kornia; quarter turns,
+transposition, boxes and mixtures of arrays are OpenCV's or NumPy's own, which Albumentations calls
+or copies.
 """
 
 from __future__ import annotations

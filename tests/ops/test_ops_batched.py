@@ -29,10 +29,12 @@ from learnaug.ops import (
     batched,
     lower,
     mix_targets,
-    noise as normal,
     primitives,
     rows,
     spaces,
+)
+from learnaug.ops import (
+    noise as normal,
 )
 from learnaug.ops.table import INTERPOLATIONS
 

@@ -48,6 +48,13 @@ def test_it_raises_local_contrast_and_the_limit_holds_it_back() -> None:
     assert seen[3] > 2 * seen[0]
 
 
+def test_up_to_88_px_limits_of_at_most_4_do_the_same() -> None:
+    for side, same in ((64, True), (88, True), (89, False), (96, False)):
+        picture = smooth(side, side)
+        weak, strong = (run(picture, "clahe", clip) for clip in (1.0, 4.0))
+        assert torch.equal(weak, strong) == same, side
+
+
 def test_small_tiles_know_no_limit_below_256_over_their_pixels() -> None:
     """At 32 px a tile has 16 pixels: every level may count once, whatever the limit, below 32."""
     picture = noise(1, 1, 32, 32)

@@ -25,7 +25,7 @@ OTHER_RULE = {
     ("albumentations", "resized_crop"): 8,
     ("torchvision", "random_crop"): 8,
     ("albumentations", "random_crop"): 8,
-    ("albumentations", "clahe"): 12,  # on the L of LAB
+    ("albumentations", "clahe"): 25,  # on the L of LAB
     ("kornia", "clahe"): 60,  # each channel by itself, and one limit for all
     **{(library, "gauss_noise"): 8 for library in ("torchvision", "albumentations", "kornia")},
     # Black runs into a smooth edge, where ours repeats it as Pillow does; other cubic weights.
@@ -39,6 +39,8 @@ OTHER_RULE = {
 TIMM = {"timm", "timm-arrays"}  # has only AutoAugment's operations
 NOT_THERE = {
     ("kornia", "cutout"), ("kornia", "mixup"), ("kornia", "cutmix"),
+    ("torchvision-pil", "clahe"), ("torchvision-tensor", "clahe"),
+    ("torchvision-pil", "gauss_noise"),
     ("torchvision-tensor", "rotate bicubic"), ("torchvision-tensor", "shear_x bicubic"),
 }  # fmt: skip
 SIDE, NUMBER = 24, 6

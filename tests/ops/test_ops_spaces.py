@@ -161,10 +161,11 @@ def test_words():
 
 # --- the 15 of Safe Augmentation ------------------------------------------------------------------
 
-THESIS = (
-    "HorizontalFlip VerticalFlip RandomRotate90 Transpose ToGray ShiftScaleRotate RandomCrop "
-    "CenterCrop RandomSizedCrop RandomContrast RandomBrightness RandomGamma CLAHE Blur GaussNoise"
-).split()
+THESIS = [
+    "HorizontalFlip", "VerticalFlip", "RandomRotate90", "Transpose", "ToGray", "ShiftScaleRotate",
+    "RandomCrop", "CenterCrop", "RandomSizedCrop", "RandomContrast", "RandomBrightness",
+    "RandomGamma", "CLAHE", "Blur", "GaussNoise",
+]  # fmt: skip
 
 
 def safe(name: str, side: int = 32) -> Policy:

@@ -91,5 +91,5 @@ def _between(length: int, tile: int, device: torch.device) -> tuple[Tensor, Tens
     place = torch.arange(length, device=device, dtype=torch.float32).mul_(inverse).sub_(0.5)
     before = place.floor()
     first = before.long()
-    ends = (tiles.clamp(0, TILES - 1) for tiles in (first, first + 1))
-    return *ends, place - before
+    last = TILES - 1
+    return first.clamp(0, last), (first + 1).clamp(0, last), place - before

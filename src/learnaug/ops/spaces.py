@@ -153,9 +153,10 @@ def safe15(side: int) -> Branches:
         UsageError: `side` is below 1.
 
     Example:
-        >>> names = [name for name, branch in safe15(32)]
-        >>> len(names), names[0], safe15(32)[6]
-        (15, 'HorizontalFlip', ('RandomCrop', (Element(op='random_crop', low=0.78125, ...),)))
+        >>> [name for name, branch in safe15(32)][:3]
+        ['HorizontalFlip', 'VerticalFlip', 'RandomRotate90']
+        >>> dict(safe15(32))["RandomCrop"][0].low == 25 / 32
+        True
     """
     if side < 1:
         raise UsageError(f"`side >= 1` must hold, but got {side}")

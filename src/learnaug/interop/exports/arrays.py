@@ -225,7 +225,8 @@ def add_noise(image: Array, deviation: float, extra: tuple[float, ...]) -> Array
     table = np.array(NORMAL, dtype=np.float32)
     noise = (table[bits & 4095] + table[bits >> 20]) * np.float32(noise_factor(deviation))
     noise = np.moveaxis(noise.reshape(channels, height, width), 0, 2)
-    return (noise + image + np.float32(0.5)).clip(0, 255).astype(np.uint8)
+    out: Array = (noise + image + np.float32(0.5)).clip(0, 255)
+    return out.astype(np.uint8)
 
 
 def clahe(image: Array, step: Step) -> Array:
@@ -253,7 +254,8 @@ def equalize_tiles(grey: Array, clip: float) -> Array:
     top, bottom, down = top[:, None], bottom[:, None], down[:, None]
     high = tables[top, left, grey] * (1 - across) + tables[top, right, grey] * across
     low = tables[bottom, left, grey] * (1 - across) + tables[bottom, right, grey] * across
-    return np.rint(high * (1 - down) + low * down).astype(np.uint8)
+    out: Array = np.rint(high * (1 - down) + low * down)
+    return out.astype(np.uint8)
 
 
 def mirrored(count: int, length: int) -> Array:
@@ -273,7 +275,8 @@ def tile_table(levels: Array, clip: float) -> Array:
         step = 256 // (cut % 256)
         counts[: step * (cut % 256) : step] += 1
     sums = counts.cumsum().astype(np.float32) * (np.float32(255) / np.float32(levels.size))
-    return np.rint(sums).clip(0, 255)
+    out: Array = np.rint(sums).clip(0, 255)
+    return out
 
 
 def nearest_tiles(length: int, tile: int) -> tuple[Array, Array, Array]:

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import math
+
 import numpy as np
 from numpy.typing import NDArray
 
@@ -18,6 +20,7 @@ Tables = NDArray[np.uint8]  # [tiles, 256]
 
 TILES = 8
 GREYS = np.float32(255)
+BLACK, WHITE = np.int32(0), np.int32(255)
 
 
 @jit
@@ -61,10 +64,10 @@ def _between(length: int, tile: int) -> tuple[Places, Places, Shares]:
     inverse = ONE / np.float32(tile)
     for i in range(length):
         place = np.float32(i) * inverse - np.float32(0.5)
-        before = np.floor(place)
-        first[i] = min(max(np.int64(before), 0), TILES - 1)
-        second[i] = min(max(np.int64(before) + 1, 0), TILES - 1)
-        share[i] = place - before
+        before = math.floor(place)
+        first[i] = min(max(before, 0), TILES - 1)
+        second[i] = min(max(before + 1, 0), TILES - 1)
+        share[i] = place - np.float32(before)
     return first, second, share
 
 
@@ -75,7 +78,7 @@ def _fill(
     """Write the table of every tile."""
     tall, wide = len(rows) // TILES, len(columns) // TILES
     pixels = tall * wide
-    limit = np.int32(max(np.int64(np.float64(clip) * pixels / 256), 1))
+    limit = np.int32(max(math.floor(np.float64(clip) * pixels / 256), 1))
     scale = GREYS / np.float32(pixels)
     counts = np.empty(256, np.int32)
     for tile in range(TILES * TILES):
@@ -131,5 +134,5 @@ def _mix(
 def _shift(own: Line, before: Line, after: Line, out: Line) -> None:
     """Write own + after - before, cut to 0...255."""
     for x in range(len(out)):
-        value = np.int16(own[x]) + np.int16(after[x]) - np.int16(before[x])
-        out[x] = np.uint8(min(max(value, 0), 255))
+        value = np.int32(own[x]) + np.int32(after[x]) - np.int32(before[x])
+        out[x] = np.uint8(min(max(value, BLACK), WHITE))
