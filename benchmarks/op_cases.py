@@ -72,6 +72,8 @@ def singles(side: int) -> dict[str, ops.Element]:
         "gamma": ops.Element("gamma", 0.5, 0.9), "to_gray": ops.Element("to_gray"),
         "blur": ops.Element("blur", 0.8, 1.6), "cutout": ops.Element("cutout", 0.5),
         "mixup": ops.Element("mixup", 1.0), "cutmix": ops.Element("cutmix", 1.0),
+        "random_crop": ops.Element("random_crop", 0.5, 0.9),
+        "clahe": ops.Element("clahe", 2, 4), "gauss_noise": ops.Element("gauss_noise", 3, 7),
     }  # fmt: skip
 
 

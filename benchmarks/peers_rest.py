@@ -2,8 +2,10 @@
 
 `TABLES[library][operation]` gives for (step, side) a function of one picture. Substitutes: Pillow
 blurs by three boxes; saturation is a blend with grey in torchvision and Albumentations; whole
-pixels bound a resized crop in torchvision and OpenCV; quarter turns, transposition, boxes and
-mixtures of arrays are OpenCV's or NumPy's own, which Albumentations calls or copies.
+pixels bound a resized crop in torchvision and OpenCV; everybody's noise is his own, and clahe of
+colours is on the L of LAB in Albumentations, with one limit a call in Kornia; quarter turns,
+transposition, boxes and mixtures of arrays are OpenCV's or NumPy's own, which Albumentations calls
+or copies.
 """
 
 from __future__ import annotations
@@ -96,7 +98,8 @@ PIL: dict[str, Make] = {
     "hflip": plain(tp.hflip), "vflip": plain(tp.vflip),
     "rot90": lambda s, _: lambda x: x.transpose(Image.Transpose[f"ROTATE_{90 * round(s.value)}"]),
     "transpose": plain(lambda image: image.transpose(Image.Transpose.TRANSPOSE)),
-    "pad_crop": pil_crop, "resized_crop": pil_resized_crop, "distort": pil_distort,
+    "pad_crop": pil_crop, "resized_crop": pil_resized_crop, "random_crop": pil_resized_crop,
+    "distort": pil_distort,
     "zoom": moved(tg._affine_image_pil),
     "hue": lambda step, _: lambda image: tp.adjust_hue(image, step.value / 360),
     "saturation": lambda step, _: lambda image: tp.adjust_saturation(image, step.value),
@@ -155,13 +158,15 @@ TENSOR: dict[str, Make] = {
     "hflip": plain(tv.horizontal_flip_image), "vflip": plain(tv.vertical_flip_image),
     "rot90": lambda step, _: lambda x: torch.rot90(x, round(step.value), (-2, -1)).contiguous(),
     "transpose": plain(lambda image: image.transpose(-2, -1).contiguous()),
-    "pad_crop": tensor_crop, "resized_crop": tensor_resized_crop, "distort": tensor_distort,
+    "pad_crop": tensor_crop, "resized_crop": tensor_resized_crop,
+    "random_crop": tensor_resized_crop, "distort": tensor_distort,
     "zoom": moved(tv.affine_image),
     "hue": lambda step, _: lambda image: tv.adjust_hue_image(image, step.value / 360),
     "saturation": lambda s, _: lambda image: tv.adjust_saturation_image(image, s.value),
     "gamma": lambda step, _: lambda image: tv.adjust_gamma_image(image, step.value),
     "to_gray": plain(lambda image: tv.rgb_to_grayscale_image(image, 3).contiguous()),
     "blur": tensor_blur, "cutout": tensor_cutout,
+    "gauss_noise": lambda s, _: lambda image: tv.gaussian_noise_image(image, 0, s.value / 255),
 }  # fmt: skip
 
 
@@ -209,16 +214,29 @@ def array_blur(step: Step, side: int) -> Call:
     return lambda image: cv2.GaussianBlur(image, width, step.value, borderType=border)
 
 
+def array_noise(step: Step, side: int) -> Call:
+    """Return OpenCV's noise and saturated sum, quicker than NumPy's noise of Albumentations."""
+    shape = (side, side, 3)
+
+    def call(image: np.ndarray) -> np.ndarray:
+        noise = cv2.randn(np.empty(shape, np.int16), 0, step.value)
+        return cv2.add(image, noise, dtype=cv2.CV_8U)
+
+    return call
+
+
 TURNS = (None, cv2.ROTATE_90_COUNTERCLOCKWISE, cv2.ROTATE_180, cv2.ROTATE_90_CLOCKWISE)
 ARRAY: dict[str, Make] = {
     "hflip": plain(ag.hflip), "vflip": plain(ag.vflip), "transpose": plain(cv2.transpose),
     "rot90": lambda step, _: lambda image: cv2.rotate(image, TURNS[round(step.value)]),
     "pad_crop": array_crop, "resized_crop": array_resized_crop,
+    "random_crop": array_resized_crop,
     "hue": lambda s, _: lambda image: ap.adjust_hue_torchvision(image, s.value / 360),
     "saturation": lambda s, _: lambda x: ap.adjust_saturation_torchvision(x, s.value),
     "gamma": lambda step, _: lambda image: ap.gamma_transform(image, step.value),
     "to_gray": plain(lambda image: ap.to_gray(image, 3, "weighted_average")),
-    "blur": array_blur, "cutout": array_cutout,
+    "blur": array_blur, "cutout": array_cutout, "gauss_noise": array_noise,
+    "clahe": lambda step, _: lambda image: ap.clahe(image, step.value, (8, 8)),
 }  # fmt: skip
 TABLES = {"torchvision-pil": PIL, "torchvision-tensor": TENSOR, "albumentations": ARRAY}
 
@@ -232,6 +250,7 @@ def kornia_group(steps: list[Step]) -> Call | None:
     turn = numbers * (math.pi / 180)
     sigma = numbers.unsqueeze(1).expand(-1, 2)
     width = (kernel_size(float(numbers.max())),) * 2
+    deviations = (numbers / 255).view(-1, 1, 1, 1)
     calls: dict[str, Call] = {
         "hflip": kornia.geometry.transform.hflip, "vflip": kornia.geometry.transform.vflip,
         "hue": lambda x: kornia.enhance.adjust_hue(x, turn),
@@ -239,6 +258,8 @@ def kornia_group(steps: list[Step]) -> Call | None:
         "gamma": lambda x: kornia.enhance.adjust_gamma(x, numbers),
         "to_gray": lambda x: kornia.color.rgb_to_grayscale(x).expand(-1, 3, -1, -1).contiguous(),
         "blur": lambda x: kornia.filters.gaussian_blur2d(x, width, sigma, "replicate"),
+        "clahe": lambda x: kornia.enhance.equalize_clahe(x, float(numbers[0]), (8, 8)),
+        "gauss_noise": lambda x: (torch.randn_like(x) * deviations + x).clamp_(0, 1),
     }  # fmt: skip
     return calls.get(steps[0].op)
 

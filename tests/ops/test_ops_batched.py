@@ -23,6 +23,7 @@ from learnaug.ops import (
     Element,
     Policy,
     Stage,
+    adaptive,
     apply,
     apply_masks,
     batched,
@@ -32,8 +33,12 @@ from learnaug.ops import (
     rows,
     spaces,
 )
+from learnaug.ops import (
+    noise as normal,
+)
 from learnaug.ops.table import INTERPOLATIONS
 
+SENDERS = (adaptive, batched, lower, normal, primitives)
 META = torch.device("meta")
 BENCHMARK = Path(__file__).resolve().parents[2] / "benchmarks" / "ops_cuda.py"
 WAITS = {
@@ -161,7 +166,7 @@ def test_every_transfer_is_an_upload_and_there_are_few(name, monkeypatch):
         sent.append(numbers.size)
         return rows.upload(numbers, device)
 
-    for module in (batched, lower, primitives):
+    for module in SENDERS:
         monkeypatch.setattr(module, "upload", counted)
     images = torch.empty((64, 3, 12, 10), dtype=torch.uint8, device=META)
     drawn = drawn_for(images, POLICIES[name])
@@ -178,7 +183,7 @@ def test_only_upload_makes_tensors_of_host_numbers():
         return {n.attr for n in ast.walk(tree) if isinstance(n, ast.Attribute)} & sends
 
     assert used(rows)
-    for module in (batched, lower, primitives, sys.modules[apply.__module__]):
+    for module in (*SENDERS, sys.modules[apply.__module__]):
         assert not used(module)
 
 

@@ -28,6 +28,7 @@ WARPS = [
     ("transpose", (), False),
     ("pad_crop", (0.2,), False),
     ("resized_crop", (0.2, 1.0), False),
+    ("random_crop", (0.4, 1.0), False),
     ("zoom", (0.5, 2.0), False),
     ("distort", (0.3,), False),
 ]

@@ -23,6 +23,11 @@ OTHER_RULE = {
     ("albumentations", "saturation"): 30,
     ("torchvision", "resized_crop"): 8,  # whole pixels
     ("albumentations", "resized_crop"): 8,
+    ("torchvision", "random_crop"): 8,
+    ("albumentations", "random_crop"): 8,
+    ("albumentations", "clahe"): 25,  # on the L of LAB
+    ("kornia", "clahe"): 60,  # each channel by itself, and one limit for all
+    **{(library, "gauss_noise"): 8 for library in ("torchvision", "albumentations", "kornia")},
     # Black runs into a smooth edge, where ours repeats it as Pillow does; other cubic weights.
     **{
         (library, op): 6
@@ -34,6 +39,8 @@ OTHER_RULE = {
 TIMM = {"timm", "timm-arrays"}  # has only AutoAugment's operations
 NOT_THERE = {
     ("kornia", "cutout"), ("kornia", "mixup"), ("kornia", "cutmix"),
+    ("torchvision-pil", "clahe"), ("torchvision-tensor", "clahe"),
+    ("torchvision-pil", "gauss_noise"),
     ("torchvision-tensor", "rotate bicubic"), ("torchvision-tensor", "shear_x bicubic"),
 }  # fmt: skip
 SIDE, NUMBER = 24, 6

@@ -8,8 +8,22 @@ from collections.abc import Callable
 import numpy as np
 import pytest
 import torch
-from ops_helpers import Picture, batches, by_pillow, noise, run, worst
+from ops_helpers import (
+    Picture,
+    batches,
+    by_pillow,
+    drawn_for,
+    from_pillow,
+    noise,
+    one,
+    run,
+    to_pillow,
+    worst,
+)
 from PIL import Image, ImageEnhance, ImageFilter, ImageOps
+from scipy.stats import kstest
+
+from learnaug.ops import apply
 
 NEAREST, BILINEAR, BICUBIC = (
     Image.Resampling.NEAREST,
@@ -268,3 +282,32 @@ def test_translate_on_the_brink_between_two_pixels():
     images = noise(4, 3, 25, 25)
     expected = by_pillow(images, lambda p: affine(p, (1, 0, -25 * v, 0, 1, 0), NEAREST, 0))
     assert worst(run(images, "translate_x", 0.1), expected) == 0
+
+
+@pytest.mark.parametrize("share", [0.3, 25 / 32, 1.0])
+def test_random_crop_is_pillows_crop_resized(share):
+    images = noise(12, 3, 40, 30)
+    drawn = drawn_for(images, one("random_crop", share))
+    places = drawn.extra[:, 0, :2].astype(float) * (1 - share) * np.array([30, 40])
+    out = apply(images, drawn)
+    for image, (left, top), got in zip(images, places, out, strict=True):
+        box = (left, top, min(left + share * 30, 30), min(top + share * 40, 40))
+        theirs = from_pillow(to_pillow(image).resize((30, 40), BILINEAR, box))
+        # At its border Pillow repeats the crop's last pixel, where ours sees the one beyond.
+        edge = int(np.ceil(0.5 / share))
+        inner = (slice(None), slice(edge, -edge), slice(edge, -edge))
+        assert worst(got[inner], theirs[inner]) <= 1
+
+
+def test_random_crop_takes_every_place_and_keeps_the_aspect():
+    ramp = np.tile(np.arange(0, 160, 5, dtype=np.uint8), (32, 1))
+    images = torch.from_numpy(np.stack([ramp, ramp.T]))[None].repeat(400, 1, 1, 1)
+    out = run(images, "random_crop", 0.5).double()
+    across = (out[:, 0, 16, 30] - out[:, 0, 16, 1]) / 29 / 5
+    down = (out[:, 1, 30, 16] - out[:, 1, 1, 16]) / 29 / 5
+    assert (across - 0.5).abs().max() < 0.02
+    assert (down - 0.5).abs().max() < 0.02
+    left, top = out[:, 0, 16, 16] / 5 - 7.75, out[:, 1, 16, 16] / 5 - 7.75
+    for place in (left, top):
+        assert kstest(place / 16, "uniform").pvalue > 1e-3
+    assert abs(np.corrcoef(left, top)[0, 1]) < 0.2

@@ -6,6 +6,7 @@ import copy
 import json
 import pickle
 import zipfile
+from pathlib import Path
 
 import pytest
 from hypothesis import given, settings
@@ -14,6 +15,7 @@ from ops_helpers import one
 
 from learnaug.errors import ConfigError, LearnaugError
 from learnaug.ops import TABLE, Element, Policy, Stage, restrict, spaces
+from learnaug.ops.describe import markdown
 from learnaug.ops.policy import MAX_BRANCHES
 
 SPACES = [
@@ -224,6 +226,11 @@ def test_the_table_is_sound():
         if op.signed:
             assert op.identity is not None
             assert op.high - op.identity == op.identity - op.low
+
+
+def test_the_page_shows_the_table():
+    page = Path(__file__).resolve().parents[2] / "docs" / "operations.md"
+    assert markdown() in page.read_text("utf-8")
 
 
 def test_restricting_keeps_the_branches_whose_every_operation_is_allowed():

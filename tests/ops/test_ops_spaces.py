@@ -4,10 +4,22 @@ from __future__ import annotations
 
 import numpy as np
 import pytest
-from ops_helpers import one
+import torch
+from ops_helpers import drawn_for, noise, one, run
+from torch import Tensor
 
 from learnaug.errors import UsageError
-from learnaug.ops import TABLE, Element, Policy, Stage, describe, spaces
+from learnaug.ops import (
+    TABLE,
+    Element,
+    Policy,
+    Stage,
+    apply,
+    apply_masks,
+    describe,
+    primitives,
+    spaces,
+)
 from learnaug.ops.autoaugment import SUBPOLICIES
 
 THEIRS = {  # torchvision's name of ours
@@ -145,3 +157,100 @@ def test_words():
     assert describe(one("shear_x", 0.2, fill=128, interpolation="bicubic")) == [
         "always: shear_x 0.2 tan(angle), fill 128, bicubic"
     ]
+
+
+# --- the 15 of Safe Augmentation ------------------------------------------------------------------
+
+THESIS = [
+    "HorizontalFlip", "VerticalFlip", "RandomRotate90", "Transpose", "ToGray", "ShiftScaleRotate",
+    "RandomCrop", "CenterCrop", "RandomSizedCrop", "RandomContrast", "RandomBrightness",
+    "RandomGamma", "CLAHE", "Blur", "GaussNoise",
+]  # fmt: skip
+
+
+def safe(name: str, side: int = 32) -> Policy:
+    return Policy((Stage((dict(spaces.safe15(side))[name],)),), name)
+
+
+def photographs(side: int, count: int = 4) -> Tensor:
+    coarse = torch.from_numpy(np.random.default_rng(0).normal(128, 50, (count, 3, 6, 6)))
+    wide = torch.nn.functional.interpolate(coarse, (side, side), mode="bicubic")
+    return wide.clamp(0, 255).byte()
+
+
+def test_safe15_are_the_thesis_operations_in_its_order():
+    assert [name for name, _ in spaces.safe15(32)] == THESIS
+    assert spaces.safe15(32) == spaces.safe15(32)
+    assert all(e.p == 1 for _, branch in spaces.safe15(32) for e in branch)
+
+
+@pytest.mark.parametrize("name", THESIS)
+@pytest.mark.parametrize("side", [32, 64])
+def test_safe15_change_most_pictures_alike_in_both_back_ends(name, side):
+    images = photographs(side, 64)
+    drawn = drawn_for(images, safe(name, side))
+    out = apply(images, drawn)
+    changed = (out != images).flatten(1).any(1).double().mean()
+    assert changed >= (0.5 if name == "RandomRotate90" else 0.95)  # a quarter has no turn
+    theirs = apply(images, drawn, primitives)
+    assert (out.int() - theirs.int()).abs().max() <= (name == "Blur")
+    moves = any(TABLE[e.op].primitive == "warp" for e in dict(spaces.safe15(side))[name])
+    masks = images[:, 0] % 5
+    assert torch.equal(apply_masks(masks, drawn), masks) != moves
+
+
+@pytest.mark.parametrize(("side", "kept"), [(32, 25), (64, 50), (28, 22), (96, 75), (1, 1), (7, 5)])
+def test_safe15_crop_whole_pixels(side, kept):
+    crop, centre = (dict(spaces.safe15(side))[name][0] for name in ("RandomCrop", "CenterCrop"))
+    assert crop.low * side == pytest.approx(kept)
+    assert centre.low == pytest.approx(side / kept)
+    sized = dict(spaces.safe15(32))["RandomSizedCrop"][0]
+    assert (sized.low, sized.high) == (26 / 32, 30 / 32)
+    with pytest.raises(UsageError, match="side >= 1"):
+        spaces.safe15(0)
+
+
+def single_of(name: str, images: Tensor, value: float) -> np.ndarray:
+    """One of the 15 at that magnitude, as arrays [B, H, W, 3]."""
+    (element,) = dict(spaces.safe15(images.shape[-1]))[name]
+    return run(images, element.op, value).permute(0, 2, 3, 1).numpy()
+
+
+def test_safe15_against_what_albumentations_calls():
+    """OpenCV's own functions with the arguments of Albumentations 0.1.1."""
+    cv2 = pytest.importorskip("cv2")
+    images = photographs(64)
+    arrays = [np.ascontiguousarray(image) for image in images.permute(0, 2, 3, 1).numpy()]
+
+    def far(ours: np.ndarray, theirs: list[np.ndarray]) -> float:
+        return float(np.abs(ours.astype(float) - np.stack(theirs)).mean())
+
+    blurred = [cv2.blur(a, (3, 3)) for a in arrays]
+    assert far(single_of("Blur", images, (2 / 3) ** 0.5), blurred) < 0.6
+    centre = [cv2.resize(a[7:57, 7:57], (64, 64), interpolation=cv2.INTER_LINEAR) for a in arrays]
+    ours = single_of("CenterCrop", images, 64 / 50)
+    assert far(ours, centre) < 0.5
+    inner = slice(1, -1)  # at the very border OpenCV repeats the crop's last pixel
+    worst = ours[:, inner, inner].astype(int) - np.stack(centre)[:, inner, inner]
+    assert np.abs(worst).max() <= 1
+    curve = [(((a / 255.0) ** (1 / 0.8)) * 255).astype(np.uint8) for a in arrays]
+    assert far(single_of("RandomGamma", images, 1 / 0.8), curve) < 0.6
+    equal = []
+    for array in arrays:
+        lab = cv2.cvtColor(array, cv2.COLOR_RGB2LAB)
+        lab[:, :, 0] = cv2.createCLAHE(3.0, (8, 8)).apply(lab[:, :, 0])
+        equal.append(cv2.cvtColor(lab, cv2.COLOR_LAB2RGB))
+    assert far(single_of("CLAHE", images, 3.0), equal) < 12
+    assert far(images.permute(0, 2, 3, 1).numpy(), equal) > 15
+
+
+def test_safe15_gamma_is_the_inverse_of_albumentations():
+    gamma = dict(spaces.safe15(32))["RandomGamma"][0]
+    assert sorted(1 / end for end in gamma.magnitudes) == pytest.approx([0.8, 1.2])
+
+
+def test_safe15_noise_has_the_deviations_of_the_variances():
+    noisy = dict(spaces.safe15(32))["GaussNoise"][0]
+    assert [end**2 for end in noisy.magnitudes] == pytest.approx([10, 50])
+    images = noise(1, 1, 8, 8)
+    assert drawn_for(images, safe("GaussNoise")).value[0, 0] ** 2 > 10

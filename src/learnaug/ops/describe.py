@@ -3,9 +3,9 @@
 from __future__ import annotations
 
 from learnaug.ops.policy import Element, Policy, Stage
-from learnaug.ops.table import TABLE
+from learnaug.ops.table import TABLE, Op
 
-__all__ = ["describe", "describe_branch", "describe_element"]
+__all__ = ["describe", "describe_branch", "describe_element", "markdown"]
 
 
 def describe(policy: Policy) -> list[str]:
@@ -36,6 +36,24 @@ def describe_element(element: Element) -> str:
         element.interpolation or "",
     ]
     return ", ".join([" ".join(filter(None, words)), *filter(None, notes)])
+
+
+def markdown() -> str:
+    """Return the table of all operations that docs/operations.md shows.
+
+    Example:
+        >>> print(markdown().splitlines()[0])
+        | operation | what it does | unit | range | changes nothing | from |
+    """
+    head = "| operation | what it does | unit | range | changes nothing | from |"
+    return "\n".join([head, "|---" * 6 + "|", *map(_row, TABLE.values())]) + "\n"
+
+
+def _row(op: Op) -> str:
+    sign = ", both signs" if op.signed else ""
+    span = "–" if op.plain else f"{op.low:g} to {op.high:g}{sign}"
+    still = "–" if op.plain or op.identity is None else f"{op.identity:g}"
+    return f"| {op.name} | {op.about} | {op.unit or '–'} | {span} | {still} | {op.source} |"
 
 
 def _stage(stage: Stage) -> list[str]:

@@ -31,7 +31,9 @@ SHEAR_X, SHEAR_Y, TRANSLATE_X, TRANSLATE_Y, SHIFT_X, SHIFT_Y, ROTATE = op_number
     "shear_x", "shear_y", "translate_x", "translate_y", "shift_x", "shift_y", "rotate"
 )
 HFLIP, VFLIP, ROT90, TRANSPOSE = op_numbers("hflip", "vflip", "rot90", "transpose")
-PAD_CROP, RESIZED_CROP, ZOOM, DISTORT = op_numbers("pad_crop", "resized_crop", "zoom", "distort")
+PAD_CROP, RESIZED_CROP, RANDOM_CROP, ZOOM, DISTORT = op_numbers(
+    "pad_crop", "resized_crop", "random_crop", "zoom", "distort"
+)
 
 
 def matrices(
@@ -129,6 +131,9 @@ def _moved(op: int, v: float, extra: Extra, H: int, W: int) -> Map:
         return 1.0, 0.0, _crop(v, extra[0], W), 0.0, 1.0, _crop(v, extra[1], H)
     if op == RESIZED_CROP:
         return _resized_crop(v, extra, H, W)
+    if op == RANDOM_CROP:
+        rest = 1 - v
+        return v, 0.0, extra[0] * (rest * W), 0.0, v, extra[1] * (rest * H)
     return _about_centre(_linear(op, v, extra), H, W)
 
 

@@ -19,6 +19,7 @@ import numba
 
 __all__ = ["announced", "jit", "jit_cached", "stamp"]
 
+SOURCES = ("geometry", "noise", "table", "jit")  # what is compiled beside kernels/, or read there
 PATIENCE = 2.0  # seconds; what was compiled before is loaded in less
 
 F = TypeVar("F", bound=Callable[..., Any])
@@ -65,5 +66,5 @@ def announced(seconds: int) -> Iterator[None]:
 def stamp() -> str:
     """Return a hash of the sources that are compiled."""
     here = Path(__file__).parent
-    files = [*here.glob("kernels/*.py"), here / "geometry.py", here / "table.py", Path(__file__)]
+    files = [*here.glob("kernels/*.py"), *(here / f"{name}.py" for name in SOURCES)]
     return sha256(b"".join(path.read_bytes() for path in sorted(files))).hexdigest()

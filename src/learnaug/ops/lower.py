@@ -15,8 +15,10 @@ import torch
 from numpy.typing import NDArray
 from torch import Tensor
 
+from learnaug.ops.adaptive import equalized
 from learnaug.ops.draw import Drawn
 from learnaug.ops.geometry import box
+from learnaug.ops.noise import noisy
 from learnaug.ops.primitives import convolve
 from learnaug.ops.rows import runs, upload
 from learnaug.ops.table import TABLE, op_numbers
@@ -232,6 +234,17 @@ def _cutmix(images: Tensor, before: Tensor, part: Drawn) -> Degenerate:
     return with_boxes(images, partners(before, part), part), 0.0
 
 
+def _clahe(images: Tensor, before: Tensor, part: Drawn) -> Degenerate:
+    """Equalise the luminance; every channel moves as much as it does."""
+    grey = luminance(images)
+    change = equalized(grey, part.value).short() - grey
+    return (images + change).clamp_(0, 255).to(torch.uint8), 0.0
+
+
+def _gauss_noise(images: Tensor, before: Tensor, part: Drawn) -> Degenerate:
+    return noisy(images, part.value, part.extra), 0.0
+
+
 def _hue_or_saturation(images: Tensor, before: Tensor, part: Drawn) -> Degenerate:
     hue = part.ops == _HUE
     turn = np.where(hue, part.value / 60, 0).astype(np.float32)
@@ -271,6 +284,8 @@ _BLENDS: dict[str, Callable[[Tensor, Tensor, Drawn], Degenerate]] = {
     "cutmix": _cutmix,
     "hue": _hue_or_saturation,
     "saturation": _hue_or_saturation,
+    "clahe": _clahe,
+    "gauss_noise": _gauss_noise,
 }
 (_HUE,) = op_numbers("hue")
 _DEGENERATE = tuple(dict.fromkeys(_BLENDS.values()))

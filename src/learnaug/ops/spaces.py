@@ -17,6 +17,7 @@ __all__ = [
     "flip_crop",
     "mixup",
     "randaugment",
+    "safe15",
     "traditional",
     "trivialaugment",
     "uniform",
@@ -26,6 +27,7 @@ GREY = 128
 _SIGNED = ("shear_x", "shear_y", "translate_x", "translate_y", "rotate")
 _ENHANCE = ("color", "contrast", "sharpness", "brightness")
 _PLAIN = ("autocontrast", "equalize", "invert")
+Branches = tuple[tuple[str, tuple[Element, ...]], ...]
 
 
 def flip_crop(pad: float = 0.125) -> Policy:
@@ -135,6 +137,59 @@ def elements36() -> tuple[Element, ...]:
         elements.append(Element("posterize", float(np.rint(8 - 4 * share))))
         elements.append(Element("solarize", 256 * (1 - share)))
     return (*elements, *(Element(name) for name in _PLAIN))
+
+
+def safe15(side: int) -> Branches:
+    """Return the 15 operations of Safe Augmentation (Baran, table 5.1), each of them a branch.
+
+    Magnitudes are those of Albumentations 0.1.1, p = 1 each; docs/operations.md says how each of
+    ours differs. Crops are resized back, so that pictures keep their size: the thesis keeps
+    height - 7 of 32 and height - 14 of 64 pixels, ours the same share in whole pixels.
+
+    Args:
+        side: of the pictures in pixels; the shorter one.
+
+    Raises:
+        UsageError: `side` is below 1.
+
+    Example:
+        >>> [name for name, branch in safe15(32)][:3]
+        ['HorizontalFlip', 'VerticalFlip', 'RandomRotate90']
+        >>> dict(safe15(32))["RandomCrop"][0].low == 25 / 32
+        True
+    """
+    if side < 1:
+        raise UsageError(f"`side >= 1` must hold, but got {side}")
+    kept, least, most = (_kept_of(side, cut) for cut in (7, 6, 2))
+    single = {
+        "HorizontalFlip": Element("hflip"),
+        "VerticalFlip": Element("vflip"),
+        "RandomRotate90": Element("rot90", values=(0.0, 1.0, 2.0, 3.0)),
+        "Transpose": Element("transpose"),
+        "ToGray": Element("to_gray"),
+        "RandomCrop": Element("random_crop", kept),
+        "CenterCrop": Element("zoom", 1 / kept),
+        "RandomSizedCrop": Element("random_crop", least, most),
+        "RandomContrast": Element("contrast", 1.0, 1.2, sign=True),
+        "RandomBrightness": Element("brightness", 1.0, 1.2, sign=True),
+        "RandomGamma": Element("gamma", 1 / 1.2, 1 / 0.8),
+        "CLAHE": Element("clahe", 1.0, 4.0),
+        "Blur": Element("blur", (2 / 3) ** 0.5),  # of the 3 x 3 box
+        "GaussNoise": Element("gauss_noise", 10**0.5, 50**0.5),
+    }
+    # Whole pixels for the shift: a third smooth warp would blur.
+    chain = (
+        Element("zoom", 0.9, 1.1),
+        Element("rotate", 0.0, 45.0, sign=True, interpolation="bilinear"),
+        *(Element(f"translate_{axis}", 0.0, 0.0625, sign=True) for axis in "xy"),
+    )
+    branches = [(name, (element,)) for name, element in single.items()]
+    return (*branches[:5], ("ShiftScaleRotate", chain), *branches[5:])
+
+
+def _kept_of(side: int, cut: int) -> float:
+    """Return the share of the side that is left when `cut` of every 32 pixels go, in whole ones."""
+    return (side - (cut * side + 16) // 32) / side
 
 
 def _one(element: Element) -> Stage:

@@ -120,6 +120,14 @@ _ROWS = (
     Op("cutmix", "blend", "Beta alpha", 0.01, 100, None, False,
        "a box of area 1-λ from a partner, λ from Beta(v, v); targets by area", "Yun et al. 2019",
        partner=True),
+    Op("random_crop", "warp", "fraction of the side", 0.1, 1, 1, False,
+       "crop that share of both sides at a random place and resize it back",
+       "Safe Augmentation", interpolation="bilinear"),
+    Op("clahe", "blend", "clip limit", 1, 40, None, False,
+       "flatten the luminance's histogram in each of 8 x 8 tiles, contrast limited",
+       "Pizer et al. 1987, Zuiderveld 1994"),
+    Op("gauss_noise", "blend", "standard deviation in grey levels", 0, 100, 0, False,
+       "add independent normal noise to every pixel and channel", "Safe Augmentation"),
 )  # fmt: skip
 
 PRIMITIVES = ("none", "warp", "lookup", "blend", "convolve")

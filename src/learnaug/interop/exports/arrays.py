@@ -12,6 +12,7 @@ from numpy.typing import NDArray
 
 from learnaug.interop.exports.drawing import Step
 from learnaug.interop.exports.geometry import MAPS, box, fixed_point
+from learnaug.interop.exports.noise import NORMAL, hashed, noise_factor, noise_keys
 
 __all__ = ["PIXELS", "Array", "apply_array", "warp"]
 
@@ -211,6 +212,80 @@ def cutout(image: Array, step: Step) -> Array:
     return out
 
 
+def gauss_noise(image: Array, step: Step) -> Array:
+    """Independent normal noise of that standard deviation, in grey levels."""
+    return add_noise(image, step.value, step.extra)
+
+
+def add_noise(image: Array, deviation: float, extra: tuple[float, ...]) -> Array:
+    """Add normal noise to every value of [H, W, C]; it follows from the four `extra` numbers."""
+    height, width, channels = image.shape
+    first, second = noise_keys(extra)
+    bits = hashed(hashed(np.arange(image.size) ^ first) ^ second)
+    table = np.array(NORMAL, dtype=np.float32)
+    noise = (table[bits & 4095] + table[bits >> 20]) * np.float32(noise_factor(deviation))
+    noise = np.moveaxis(noise.reshape(channels, height, width), 0, 2)
+    out: Array = (noise + image + np.float32(0.5)).clip(0, 255)
+    return out.astype(np.uint8)
+
+
+def clahe(image: Array, step: Step) -> Array:
+    """Flatten the luminance's histogram in 8×8 tiles; the value limits the contrast."""
+    return equalize_light(image, step.value)
+
+
+def equalize_light(image: Array, clip: float) -> Array:
+    """Equalise the luminance of [H, W, C] in tiles; every channel moves as much as it does."""
+    grey = luminance(image)[:, :, 0]
+    change = equalize_tiles(grey, clip).astype(np.int64) - grey
+    return (image + change[:, :, None]).clip(0, 255).astype(np.uint8)
+
+
+def equalize_tiles(grey: Array, clip: float) -> Array:
+    """Equalise [H, W] in 8×8 tiles, contrast limited, as OpenCV does."""
+    height, width = grey.shape
+    whole = height % 8 == 0 and width % 8 == 0
+    tall, wide = height // 8 + (not whole), width // 8 + (not whole)
+    longer = grey[mirrored(8 * tall, height)][:, mirrored(8 * wide, width)]
+    tiles = longer.reshape(8, tall, 8, wide).swapaxes(1, 2).reshape(8, 8, tall * wide)
+    tables = np.array([[tile_table(tile, clip) for tile in row] for row in tiles])
+    top, bottom, down = nearest_tiles(height, tall)
+    left, right, across = nearest_tiles(width, wide)
+    top, bottom, down = top[:, None], bottom[:, None], down[:, None]
+    high = tables[top, left, grey] * (1 - across) + tables[top, right, grey] * across
+    low = tables[bottom, left, grey] * (1 - across) + tables[bottom, right, grey] * across
+    out: Array = np.rint(high * (1 - down) + low * down)
+    return out.astype(np.uint8)
+
+
+def mirrored(count: int, length: int) -> Array:
+    """Return `count` places that run to and fro in a line of that length."""
+    period = max(2 * (length - 1), 1)
+    places = np.arange(count) % period
+    return np.minimum(places, period - places).clip(0, length - 1)
+
+
+def tile_table(levels: Array, clip: float) -> Array:
+    """Return 256 new levels: sums of the histogram, whose counts are cut at a limit."""
+    counts = np.bincount(levels, minlength=256)
+    limit = max(int(clip * levels.size / 256), 1)
+    cut = int((counts - limit).clip(min=0).sum())
+    counts = np.minimum(counts, limit) + cut // 256  # what is cut off goes to all
+    if cut % 256:
+        step = 256 // (cut % 256)
+        counts[: step * (cut % 256) : step] += 1
+    sums = counts.cumsum().astype(np.float32) * (np.float32(255) / np.float32(levels.size))
+    out: Array = np.rint(sums).clip(0, 255)
+    return out
+
+
+def nearest_tiles(length: int, tile: int) -> tuple[Array, Array, Array]:
+    """Return every pixel's two tiles along one side, and the second one's share."""
+    places = np.arange(length, dtype=np.float32) * (1 / np.float32(tile)) - np.float32(0.5)
+    first = np.floor(places).astype(np.int64)
+    return first.clip(0, 7), (first + 1).clip(0, 7), places - np.floor(places)
+
+
 PIXELS: dict[str, Callable[[Array, Step], Array]] = {
     "color": color,
     "contrast": contrast,
@@ -227,4 +302,6 @@ PIXELS: dict[str, Callable[[Array, Step], Array]] = {
     "to_gray": to_gray,
     "blur": blur,
     "cutout": cutout,
+    "clahe": clahe,
+    "gauss_noise": gauss_noise,
 }

@@ -12,6 +12,7 @@ from torch import Tensor, nn
 
 from learnaug.interop.exports.drawing import STAGES, Step, draw
 from learnaug.interop.exports.geometry import MAPS, box, fixed_point
+from learnaug.interop.exports.tensors import add_noise, equalize_tiles
 
 __all__ = ["MIXES", "PIXELS", "Batch", "LearnedPolicy", "apply_steps"]
 
@@ -291,6 +292,18 @@ def cutout(images: Tensor, steps: list[Step]) -> Tensor:
     return torch.where(boxes(steps, images), fill, images)
 
 
+def clahe(images: Tensor, steps: list[Step]) -> Tensor:
+    """Flatten the luminance's histogram in 8×8 tiles; the value limits the contrast."""
+    grey = luminance(images)
+    change = equalize_tiles(grey, [step.value for step in steps]) - grey
+    return (images + change).clamp(0, 255)
+
+
+def gauss_noise(images: Tensor, steps: list[Step]) -> Tensor:
+    """Independent normal noise of that standard deviation, in grey levels."""
+    return add_noise(images, [step.value for step in steps], [step.extra for step in steps])
+
+
 PIXELS: dict[str, Callable[[Tensor, list[Step]], Tensor]] = {
     "color": color,
     "contrast": contrast,
@@ -307,6 +320,8 @@ PIXELS: dict[str, Callable[[Tensor, list[Step]], Tensor]] = {
     "to_gray": to_gray,
     "blur": blur,
     "cutout": cutout,
+    "clahe": clahe,
+    "gauss_noise": gauss_noise,
 }
 
 

@@ -11,7 +11,7 @@ from PIL import Image, ImageEnhance, ImageOps
 from torchvision import tv_tensors
 from torchvision.transforms.v2 import functional
 
-from learnaug.interop.exports.arrays import change_hsv, smear, warp
+from learnaug.interop.exports.arrays import add_noise, change_hsv, equalize_light, smear, warp
 from learnaug.interop.exports.drawing import STAGES, Step, draw
 from learnaug.interop.exports.geometry import MAPS, box
 
@@ -173,6 +173,20 @@ def blur(image: Picture, step: Step) -> Picture:
     return Image.fromarray(smear(np.asarray(image), step.value))
 
 
+def clahe(image: Picture, step: Step) -> Picture:
+    """Flatten the luminance's histogram in 8×8 tiles; the value limits the contrast."""
+    levels = np.asarray(image)
+    whole = levels.reshape(image.height, image.width, -1)
+    return Image.fromarray(equalize_light(whole, step.value).reshape(levels.shape))
+
+
+def gauss_noise(image: Picture, step: Step) -> Picture:
+    """Independent normal noise of that standard deviation, in grey levels."""
+    levels = np.asarray(image)
+    whole = levels.reshape(image.height, image.width, -1)
+    return Image.fromarray(add_noise(whole, step.value, step.extra).reshape(levels.shape))
+
+
 PIXELS: dict[str, Callable[[Picture, Step], Picture]] = {
     "color": color,
     "contrast": contrast,
@@ -189,4 +203,6 @@ PIXELS: dict[str, Callable[[Picture, Step], Picture]] = {
     "to_gray": to_gray,
     "blur": blur,
     "cutout": cutout,
+    "clahe": clahe,
+    "gauss_noise": gauss_noise,
 }

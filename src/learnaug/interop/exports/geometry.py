@@ -93,6 +93,13 @@ def resized_crop(step: Step, height: int, width: int) -> Map:
     return wide / width, 0, left, 0, high / height, top
 
 
+def random_crop(step: Step, height: int, width: int) -> Map:
+    """Crop that share of both sides at a random place, and resize it back."""
+    rest = 1 - step.value
+    x, y = step.extra[0] * (rest * width), step.extra[1] * (rest * height)
+    return step.value, 0, x, 0, step.value, y
+
+
 def zoom(step: Step, height: int, width: int) -> Map:
     """Scale about the centre; above 1 comes nearer."""
     return about_centre(1 / step.value, 0, 0, 1 / step.value, height, width)
@@ -118,6 +125,7 @@ MAPS = {
     "transpose": transpose,
     "pad_crop": pad_crop,
     "resized_crop": resized_crop,
+    "random_crop": random_crop,
     "zoom": zoom,
     "distort": distort,
 }

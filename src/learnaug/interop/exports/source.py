@@ -53,7 +53,7 @@ def assemble(template: str, stages: str, ops: Iterable[str]) -> str:
     """
     pieces: dict[str, _Piece] = {}
     imports: dict[str, _Import] = {}
-    for part in ("drawing", "geometry", "arrays", template):
+    for part in _parts(template):
         tree, lines = _template(part)
         imports |= _imports(tree)
         pieces |= _pieces(tree, lines, frozenset(ops))
@@ -64,6 +64,16 @@ def assemble(template: str, stages: str, ops: Iterable[str]) -> str:
     texts = [pieces[name].text for name in [*first, *(n for n in own if n not in first)]]
     used = [found for name, found in imports.items() if name in wanted and name not in pieces]
     return _import_block(used) + "\n\n" + "\n\n\n".join(texts) + "\n"
+
+
+@cache
+def _parts(template: str) -> tuple[str, ...]:
+    """Return the files beside this one that a template imports, it itself last."""
+    found: dict[str, None] = {}
+    for node in _template(template)[0].body:
+        if isinstance(node, ast.ImportFrom) and str(node.module).startswith(__package__):
+            found |= dict.fromkeys(_parts(str(node.module).rsplit(".", 1)[1]))
+    return (*found, template)
 
 
 @cache

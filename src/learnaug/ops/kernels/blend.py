@@ -21,6 +21,7 @@ Extra = NDArray[np.float32]
 COLOR, TO_GRAY, SHARPNESS, CUTOUT, MIXUP, CUTMIX, HUE = op_numbers(
     "color", "to_gray", "sharpness", "cutout", "mixup", "cutmix", "hue"
 )
+CLAHE, GAUSS_NOISE = op_numbers("clahe", "gauss_noise")
 ZERO, HALF, ONE, TOP = np.float32(0), np.float32(0.5), np.float32(1), np.float32(255)
 RED, GREEN, BLUE = np.float32(19595), np.float32(38470), np.float32(7471)
 SHIFT = np.float32(1 / 65536)

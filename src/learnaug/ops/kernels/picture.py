@@ -9,9 +9,11 @@ from numpy.typing import NDArray
 
 from learnaug.ops.geometry import affine
 from learnaug.ops.jit import jit, jit_cached, stamp
-from learnaug.ops.kernels.blend import CUTMIX, MIXUP, blend, copy, mix
+from learnaug.ops.kernels.adaptive import clahe
+from learnaug.ops.kernels.blend import CLAHE, CUTMIX, GAUSS_NOISE, MIXUP, blend, copy, mix
 from learnaug.ops.kernels.convolve import blur
 from learnaug.ops.kernels.lookup import compose, fill_table, lookup, sees
+from learnaug.ops.kernels.noise import add_noise
 from learnaug.ops.kernels.warp import NEAREST, warp
 from learnaug.ops.table import KIND, PRIMITIVES
 
@@ -83,6 +85,10 @@ def _keyed(cache_key: str) -> Any:
                 elif op in (MIXUP, CUTMIX):
                     other = images[partner[i, slot]]
                     mix(now, other, then, op, v, share[i, slot], extra[i, slot])
+                elif op == CLAHE:
+                    clahe(now, then, v)
+                elif op == GAUSS_NOISE:
+                    add_noise(now, then, v, extra[i, slot])
                 elif kind == BLEND:
                     blend(now, then, op, v, extra[i, slot], fill[i, slot])
                 slot += 1
