@@ -10,6 +10,12 @@ from learnaug.stats.metrics import balanced_accuracy as balanced_accuracy
 from learnaug.stats.metrics import ece as ece
 from learnaug.stats.metrics import nll as nll
 from learnaug.stats.metrics import per_class_accuracy as per_class_accuracy
+from learnaug.stats.overlaps import Overlap as Overlap
+from learnaug.stats.overlaps import iou_per_class as iou_per_class
+from learnaug.stats.overlaps import joined as joined
+from learnaug.stats.overlaps import mean_iou as mean_iou
+from learnaug.stats.overlaps import overlap as overlap
+from learnaug.stats.overlaps import pixel_accuracy as pixel_accuracy
 from learnaug.stats.pairs import Paired as Paired
 from learnaug.stats.pairs import Share as Share
 from learnaug.stats.pairs import holm as holm
