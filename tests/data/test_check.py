@@ -139,7 +139,11 @@ def test_segmentation_counts_the_images_in_which_a_class_occurs():
     masks[:10, 3] = 1
     masks[:, 0] = 255
     report = check(make(np.arange(30) % 2, masks=masks))
-    assert (report.kind, report.metric, report.counts) == ("segmentation", None, {"": (30, 10)})
+    assert (report.kind, report.metric, report.counts) == (
+        "segmentation",
+        "mean_iou",
+        {"": (30, 10)},
+    )
     assert "b" in render(report)
 
 

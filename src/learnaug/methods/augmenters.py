@@ -13,7 +13,7 @@ from learnaug.methods import use
 from learnaug.seeds import Seeds
 from learnaug.training import Augmenter
 
-__all__ = ["FILE", "Chain", "PolicyAugmenter", "policy_of", "traced"]
+__all__ = ["FILE", "Chain", "PolicyAugmenter", "policy_of", "refusal", "traced"]
 
 FILE = "augmenter.json"
 
@@ -131,6 +131,18 @@ def policy_of(augmenter: Augmenter) -> ops.Policy | None:
         return None
     parts = [policy for member in augmenter.members if (policy := policy_of(member))]
     return reduce(ops.Policy.then, parts) if len(parts) == len(augmenter.members) else None
+
+
+def refusal(augmenter: Augmenter) -> str:
+    """Return why an augmenter cannot be used on images with masks; "" where it can."""
+    if isinstance(augmenter, Chain):
+        return next((why for member in augmenter.members if (why := refusal(member))), "")
+    policy = policy_of(augmenter)
+    if policy and any(element.op == "mixup" for element in policy.elements()):
+        return "mixup cannot be used with masks: use cutmix, whose pixels stay whole"
+    if augmenter.by_class:
+        return "what it does depends on the class of a picture, but masks hold several"
+    return ""
 
 
 def traced(

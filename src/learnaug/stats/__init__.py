@@ -5,6 +5,7 @@ Randomness is an argument: the same generator state gives the same interval.
 """
 
 from learnaug.stats.images import image_interval as image_interval
+from learnaug.stats.images import iou_interval as iou_interval
 from learnaug.stats.metrics import accuracy as accuracy
 from learnaug.stats.metrics import balanced_accuracy as balanced_accuracy
 from learnaug.stats.metrics import ece as ece
@@ -23,4 +24,5 @@ from learnaug.stats.pairs import paired as paired
 from learnaug.stats.pairs import share_won as share_won
 from learnaug.stats.pairs import wilson as wilson
 from learnaug.stats.words import Verdict as Verdict
+from learnaug.stats.words import metric_words as metric_words
 from learnaug.stats.words import verdict as verdict

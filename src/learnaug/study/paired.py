@@ -17,7 +17,7 @@ from learnaug.study.prepare import Request, folder_for, name_of, owned, prepare,
 from learnaug.study.progress import Progress, Say
 from learnaug.study.stop import Interrupted, Stop, listening
 from learnaug.study.world import World, open_world, overlap
-from learnaug.training import Recipe
+from learnaug.training import Recipe, watched
 
 __all__ = ["Arm", "Pairs", "pairs", "read_pairs"]
 
@@ -179,14 +179,14 @@ def _arm(world: World, method: str) -> Arm:
 
 
 def _watched(run: Path) -> list[float]:
-    """Return the validation accuracies of the target's learning curve.
+    """Return the validation scores of the target's learning curve.
 
     A target that was trained along with its augmentation has its curve in the log of the learning.
     """
     train, learn = rundir.log_path(run, "train"), rundir.log_path(run, "learn")
     logs = [train] if train.is_file() else sorted(learn.parent.glob("*.jsonl"))
     rows = [row for log in logs for row in rundir.read_records(log)]
-    return [row["valid_accuracy"] for row in rows if row.get("valid_accuracy") is not None]
+    return [score for row in rows if (score := watched(row)) is not None]
 
 
 def _hours(hours: float) -> str:

@@ -58,9 +58,7 @@ def goal_of(data: ImageSet) -> Goal:
     return GOALS[data.masks is not None]
 
 
-def predict(
-    model: nn.Module, data: ImageSet, device: torch.device, precision: str
-) -> Predictions:
+def predict(model: nn.Module, data: ImageSet, device: torch.device, precision: str) -> Predictions:
     """Return class probabilities float32 [N, K], or for masks the `Overlap` of every picture.
 
     Args:

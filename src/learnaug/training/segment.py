@@ -12,11 +12,11 @@ from torch.nn.functional import cross_entropy
 
 from learnaug import stats
 from learnaug.data import ImageSet
+from learnaug.data.masks import IGNORED
 from learnaug.training.forward import logits_of
 
-__all__ = ["IGNORED", "arrays", "measure", "pixel_cross_entropy", "predict"]
+__all__ = ["arrays", "measure", "pixel_cross_entropy", "predict"]
 
-IGNORED = 255  # of a mask: the pixel is not counted
 SCORES = 1 << 25  # floats [B, K, H, W] that are in memory at once
 BATCH = 256
 
@@ -40,11 +40,16 @@ def pixel_cross_entropy(
         >>> float(pixel_cross_entropy(torch.zeros(1, 2, 1, 2), masks, torch.ones(1)))
         0.6931...
     """
+    counted = (masks != IGNORED).sum().clamp(min=1)
+    return (_each(logits, masks, smoothing) * weights).sum() / counted
+
+
+def _each(logits: Tensor, masks: Tensor, smoothing: float = 0.0) -> Tensor:
+    """Return the cross entropy of each picture, summed over its counted pixels: [B]."""
     each = cross_entropy(
         logits, masks, ignore_index=IGNORED, reduction="none", label_smoothing=smoothing
     )
-    counted = (masks != IGNORED).sum().clamp(min=1)
-    return (each.sum((1, 2)) * weights).sum() / counted
+    return each.sum((1, 2))
 
 
 def predict(
@@ -65,12 +70,11 @@ def predict(
 
 
 def _overlap(logits: Tensor, masks: Tensor) -> stats.Overlap:
-    nll = cross_entropy(logits, masks, ignore_index=IGNORED, reduction="none").double()
     return stats.overlap(
         logits.argmax(1).cpu().numpy(),
         masks.cpu().numpy(),
         logits.shape[1],
-        nll=nll.sum((1, 2)).cpu().numpy(),
+        nll=_each(logits, masks).cpu().numpy(),
         ignored=IGNORED,
     )
 
