@@ -1,7 +1,8 @@
 """The networks that the papers name, and the user's own, behind one function: `build`.
 
-Every net takes a normalised float tensor [B, C, H, W] and returns raw scores (logits): [B, classes],
-or [B, classes, H, W] for masks. The softmax belongs to the loss, normalisation to the training loop.
+Every net takes a normalised float tensor [B, C, H, W] and returns raw scores (logits): [B, classes]
+of pictures, or [B, classes, H, W] of pixels. The softmax belongs to the loss; normalisation is the
+work of the training loop.
 """
 
 from learnaug.nets.check import check_model as check_model

@@ -71,8 +71,8 @@ def build(
         task: what the net is for; a name of `NETS` for the other task is refused.
 
     Raises:
-        UsageError: an unknown name or one for the other task, a function that cannot be imported or called, or one that
-            returns no module.
+        UsageError: an unknown name or one for the other task, a function that cannot be imported or
+            called, or one that returns no module.
 
     Example:
         >>> net = build("wrn-16-2", channels=3, size=(32, 32), classes=10, seeds=Seeds(0))
@@ -94,10 +94,10 @@ def build(
 def default_net(n_train: int | None, size: tuple[int, int], task: Task = "classification") -> str:
     """Return the name of the net for pictures of this size and, where known, this many of them.
 
-    For masks fpn-small. For classes wrn-16-2 from 20 to 48 px (the longer side), where it is the better net at a bearable cost on
-    a CPU; smallnet below (the maps of a residual net end at 2 pixels there) and above (the cost of
-    wrn-16-2 grows with the area). Fewer than 100 pictures: smallnet, because batch statistics of a
-    16-layer net are too noisy.
+    For masks fpn-small. For classes wrn-16-2 from 20 to 48 px (the longer side), where it is the
+    better net at a bearable cost on a CPU; smallnet below (the maps of a residual net end at 2
+    pixels there) and above (the cost of wrn-16-2 grows with the area). Fewer than 100 pictures:
+    smallnet, because batch statistics of a 16-layer net are too noisy.
 
     Example:
         >>> default_net(1000, (8, 8)), default_net(1000, (32, 32)), default_net(1000, (64, 64))

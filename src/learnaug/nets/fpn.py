@@ -14,8 +14,10 @@ wanted and not by a factor.
 
 from __future__ import annotations
 
+import functools
 from collections.abc import Sequence
 
+import torch
 from torch import Tensor, nn
 from torch.nn.functional import interpolate
 
@@ -91,24 +93,33 @@ class _Pyramid(nn.Module):
     def __init__(self, widths: Sequence[int], width: int, head: int) -> None:
         super().__init__()
         self.sides = nn.ModuleList(nn.Conv2d(channels, width, 1) for channels in widths)
-        self.heads = nn.ModuleList(
-            nn.ModuleList(
-                _block(width if step == 0 else head, head, 1) for step in range(max(1, level))
-            )
-            for level in range(len(widths))
-        )
+        self.heads = nn.ModuleList(_Climb(width, head, level) for level in range(len(widths)))
 
     def forward(self, maps: list[Tensor]) -> Tensor:
         levels = [side(given) for side, given in zip(self.sides, maps, strict=True)]
         for fine in reversed(range(len(levels) - 1)):
             levels[fine] = levels[fine] + _enlarged(levels[fine + 1], levels[fine], "nearest")
-        total = self.heads[0][0](levels[0])
-        for level, blocks in list(enumerate(self.heads))[1:]:
-            given = levels[level]
-            for block, finer in zip(blocks, reversed(levels[:level]), strict=True):
-                given = _enlarged(block(given), finer, "bilinear")
-            total = total + given
-        return total
+        climbed: list[Tensor] = [
+            head(given, levels[:level][::-1])
+            for level, (head, given) in enumerate(zip(self.heads, levels, strict=True))
+        ]
+        return functools.reduce(torch.add, climbed)
+
+
+class _Climb(nn.Module):
+    """From one level to the size of the finest: a convolution, then twice the side, each time."""
+
+    def __init__(self, width: int, head: int, steps: int) -> None:
+        super().__init__()
+        given = [width, *[head] * steps]
+        self.blocks = nn.ModuleList(_block(given[i], head, 1) for i in range(max(1, steps)))
+
+    def forward(self, given: Tensor, finer: list[Tensor]) -> Tensor:
+        for i, block in enumerate(self.blocks):
+            given = block(given)
+            if finer:
+                given = _enlarged(given, finer[i], "bilinear")
+        return given
 
 
 class _Stages(nn.Module):

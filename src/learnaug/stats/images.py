@@ -100,7 +100,8 @@ def iou_interval(
     step = max(1, CHUNK // max(n, rows.shape[1]))
     parts = []
     for start in range(0, draws, step):
-        weights = gen.multinomial(n, np.full(n, 1 / n), size=min(step, draws - start))
+        times = gen.multinomial(n, np.full(n, 1 / n), size=min(step, draws - start))
+        weights = times.astype(np.float64)
         sums = (weights @ rows).reshape(-1, *areas.shape[:2], *areas.shape[3:])
         parts.append(_mean_iou(sums[..., 0, :], sums[..., 1, :]))
     means = np.concatenate(parts)  # [draws, 2, runs]

@@ -36,12 +36,12 @@ def image_interval(
     ]
     places = [np.searchsorted(seen, test) for test in tests]
     if world.plan.metric == "mean_iou":
-        left, right = (_areas(runs, places, len(seen)) for runs in arms)
-        return stats.iou_interval(left, right, clusters, gen)
-    left, right = (_correct(runs, places, len(seen)) for runs in arms)
+        areas = [_areas(runs, places, len(seen)) for runs in arms]
+        return stats.iou_interval(*areas, clusters, gen)
+    right = [_correct(runs, places, len(seen)) for runs in arms]
     balanced = world.plan.metric == "balanced_accuracy"
     labels = world.data.labels[seen] if balanced else None
-    return stats.image_interval(left, right, clusters, gen, labels=labels)
+    return stats.image_interval(*right, clusters, gen, labels=labels)
 
 
 Arrays = dict[str, NDArray[Any]]

@@ -23,7 +23,10 @@ ORIGINAL = "original"
 
 
 def write_samples(world: World) -> None:
-    """Write the same few training images under every fixed method; uint8 [rows, n, C, H, W]; masks too."""
+    """Write the same few training images under every fixed method; uint8 [rows, n, C, H, W].
+
+    Masks stand beside them, uint8 [rows, n, H, W].
+    """
     done = rundir.samples_path(world.out, ORIGINAL)
     if done.is_file():
         return
