@@ -37,11 +37,11 @@ def image_interval(
     places = [np.searchsorted(seen, test) for test in tests]
     if world.plan.metric == "mean_iou":
         areas = [_areas(runs, places, len(seen)) for runs in arms]
-        return stats.iou_interval(*areas, clusters, gen)
+        return stats.iou_interval(areas[0], areas[1], clusters, gen)
     right = [_correct(runs, places, len(seen)) for runs in arms]
     balanced = world.plan.metric == "balanced_accuracy"
     labels = world.data.labels[seen] if balanced else None
-    return stats.image_interval(*right, clusters, gen, labels=labels)
+    return stats.image_interval(right[0], right[1], clusters, gen, labels=labels)
 
 
 Arrays = dict[str, NDArray[Any]]
