@@ -9,6 +9,7 @@ from typing import Any
 
 from learnaug import ops, rundir
 from learnaug.data import Batch, ImageSet
+from learnaug.errors import UsageError
 from learnaug.methods import use
 from learnaug.seeds import Seeds
 from learnaug.training import Augmenter
@@ -56,6 +57,8 @@ class PolicyAugmenter:
     def traced(self, batch: Batch, seeds: Seeds) -> tuple[Batch, ops.Drawn]:
         """Return what a call returns, and what was drawn for it."""
         height, width = batch.images.shape[2:]
+        if batch.targets.ndim == 3 and (why := refusal(self)):
+            raise UsageError(why)
         # Read back only where it is needed: a GPU would have to be waited for.
         labels = batch.targets.argmax(1).cpu().numpy() if self.by_class else None
         drawn = ops.draw(

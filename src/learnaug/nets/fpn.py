@@ -50,7 +50,7 @@ def fpn_small(channels: int, size: tuple[int, int], classes: int) -> nn.Module:
     """
     _require(size)
     net = _Segmenter(_Stages(channels, WIDTHS), WIDTHS, 32, 32, classes)
-    start_convolutions(net)
+    start_convolutions(net.encoder)
     return net
 
 
@@ -65,10 +65,7 @@ def fpn_densenet121(channels: int, size: tuple[int, int], classes: int) -> nn.Mo
     """
     _require(size)
     features = densenet121(channels, size, 1).get_submodule("features")
-    net = _Segmenter(_Dense(features), DENSE_WIDTHS, 256, 128, classes)
-    start_convolutions(net.pyramid)
-    start_convolutions(net.scores)
-    return net
+    return _Segmenter(_Dense(features), DENSE_WIDTHS, 256, 128, classes)
 
 
 class _Segmenter(nn.Module):
@@ -80,7 +77,8 @@ class _Segmenter(nn.Module):
         super().__init__()
         self.encoder = encoder
         self.pyramid = _Pyramid(widths, width, head)
-        self.scores = nn.Conv2d(head, classes, 1)
+        start_convolutions(self.pyramid)
+        self.scores = nn.Conv2d(head, classes, 1)  # starts as PyTorch has it: small scores
 
     def forward(self, images: Tensor) -> Tensor:
         scores = self.scores(self.pyramid(self.encoder(images)))

@@ -236,7 +236,7 @@ def _plan(request: Request, data: ImageSet, first: Split, source: str) -> Plan:
     repeats = repeats_needed(first) if request.kind in ("compare", "pairs") else 1
     if repeats > 1:
         notes = (*notes, REPEATED.format(images=len(first.test), repeats=repeats))
-    recipe = request.recipe or Recipe(epochs=default_epochs(n))
+    recipe = request.recipe or Recipe(epochs=default_epochs(n), batch_size=goal_of(data).batch)
     where = choose_device(request.device)
     return Plan(
         kind=request.kind,

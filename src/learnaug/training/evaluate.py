@@ -27,6 +27,8 @@ class Goal:
     Args:
         name: "classification" or "segmentation".
         score: the figure that the learning curve shows.
+        batch: images of an update, where no recipe says otherwise. A picture with a mask is many
+            examples, and few updates with many pictures learn less (benchmarks/recipe.py masks).
         loss: logits, targets, weights, label smoothing -> a number to descend.
         predict: model, data, device, precision -> predictions of every picture.
         measure: predictions, data -> figures with at least n, `score`, nll and per_class.
@@ -35,6 +37,7 @@ class Goal:
 
     name: Literal["classification", "segmentation"]
     score: str
+    batch: int
     loss: Callable[[Tensor, Tensor, Tensor, float], Tensor]
     predict: Callable[[nn.Module, ImageSet, torch.device, str], Predictions]
     measure: Callable[[Any, ImageSet], dict[str, Any]]
@@ -43,11 +46,11 @@ class Goal:
 
 GOALS = (
     Goal(
-        "classification", "accuracy", classify.soft_cross_entropy,
+        "classification", "accuracy", 64, classify.soft_cross_entropy,
         classify.predict, classify.measure, classify.arrays,
     ),
     Goal(
-        "segmentation", "mean_iou", segment.pixel_cross_entropy,
+        "segmentation", "mean_iou", 16, segment.pixel_cross_entropy,
         segment.predict, segment.measure, segment.arrays,
     ),
 )  # fmt: skip
