@@ -28,7 +28,7 @@ class Goal:
         name: "classification" or "segmentation".
         score: the figure that the learning curve shows.
         batch: images of an update, where no recipe says otherwise. A picture with a mask is many
-            examples, and few updates with many pictures learn less (benchmarks/recipe.py masks).
+            examples, and few updates with many pictures learn less (benchmarks/segmentation.py).
         loss: logits, targets, weights, label smoothing -> a number to descend.
         predict: model, data, device, precision -> predictions of every picture.
         measure: predictions, data -> figures with at least n, `score`, nll and per_class.
