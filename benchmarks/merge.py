@@ -30,7 +30,7 @@ from learnaug.methods.table import METHODS
 from learnaug.seeds import Seeds
 from learnaug.training import Recipe, choose_device, choose_precision, threads
 from learnaug.training.classify import soft_cross_entropy
-from learnaug.training.evaluate import Normalise
+from learnaug.training.forward import Normalise
 
 SIZE, BATCH, PICTURES = 64, 64, 800
 ROUNDS = 6

@@ -55,7 +55,7 @@ def score(world, recipe: Recipe, seed: int, augment: Augmenter = NONE) -> float:
         make, train, None, (Phase(augment),), recipe,
         seeds=seeds, device=CPU, precision=precision, keep=Keep(),
     )  # fmt: skip
-    return measure(predict(model, valid, CPU, precision), valid.labels, valid.classes)["accuracy"]
+    return measure(predict(model, valid, CPU, precision), valid)["accuracy"]
 
 
 def main() -> None:

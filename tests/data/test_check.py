@@ -139,7 +139,11 @@ def test_segmentation_counts_the_images_in_which_a_class_occurs():
     masks[:10, 3] = 1
     masks[:, 0] = 255
     report = check(make(np.arange(30) % 2, masks=masks))
-    assert (report.kind, report.metric, report.counts) == ("segmentation", None, {"": (30, 10)})
+    assert (report.kind, report.metric, report.counts) == (
+        "segmentation",
+        "mean_iou",
+        {"": (30, 10)},
+    )
     assert "b" in render(report)
 
 
@@ -232,3 +236,16 @@ def test_ten_thousand_small_images_take_under_a_minute(shared_data):  # TRUST.md
     start = seconds()
     assert check(shared_data / "cifar10" / "cifar10.zip").images == 15000
     assert seconds() - start < 60
+
+
+def test_values_of_masks_that_mean_no_class_are_errors():
+    masks = np.zeros((30, 12, 12), np.uint8)
+    masks[3, 0, 0], masks[:, 1] = 9, 255
+    codes = {f.code: f for f in check(make(np.arange(30) % 2, masks=masks)).findings}
+    assert codes["mask-values"].severity == "error"
+    assert codes["mask-values"].what.endswith("0..1: 9")
+    assert len(codes["unseen-class"].where) == 1
+    masks[:] = 255
+    report = check(make(np.arange(30) % 2, masks=masks))
+    assert not report.ok
+    assert "mask-empty" in {f.code for f in report.findings}

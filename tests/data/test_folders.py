@@ -253,3 +253,31 @@ def test_rows_45_58_odd_names_are_fine(name: str, tmp_path: Path) -> None:
     data = load(world(tmp_path, name))
     assert name in data.classes
     assert len(data) == 7
+
+
+def masked_folder(root: Path) -> np.ndarray:
+    masks = np.arange(4 * 8 * 6).reshape(4, 8, 6) % 5
+    for i, mask in enumerate(masks.astype(np.uint8)):
+        save(root / "images" / f"{i}.png", noise(8, 6, 3))
+        save(root / "masks" / f"{i}.png", mask)
+    return masks
+
+
+def test_values_of_masks_are_chosen_and_merged_by_number(tmp_path: Path) -> None:
+    masks = masked_folder(tmp_path)
+    data = load(tmp_path, classes="road=3+1,sky=0")
+    assert data.classes == ("road", "sky")
+    expected = np.full(masks.shape, 255)
+    expected[(masks == 3) | (masks == 1)] = 0
+    expected[masks == 0] = 1
+    np.testing.assert_array_equal(data.masks, expected)
+    assert load(tmp_path, classes="0,1,2").classes == ("0", "1", "2")
+
+
+def test_values_of_masks_are_named_all_at_once(tmp_path: Path) -> None:
+    masks = masked_folder(tmp_path)
+    data = load(tmp_path, classes=["a", "b", "c", "d", "e"])
+    assert data.classes == ("a", "b", "c", "d", "e")
+    np.testing.assert_array_equal(data.masks, masks)
+    with pytest.raises(DataError, match=r"(?s)3 class names.*sky=0"):
+        load(tmp_path, classes="a,b,c")

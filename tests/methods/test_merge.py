@@ -26,7 +26,7 @@ from learnaug.methods.merge.partners import pool_of
 from learnaug.methods.merge.watch import warnings, watch
 from learnaug.seeds import Seeds
 from learnaug.training import Keep, Recipe, Stopped
-from learnaug.training.evaluate import Normalise
+from learnaug.training.forward import Normalise
 
 CPU = torch.device("cpu")
 DATA = learnaug.load("digits", classes=["0", "8", "1"]).take(np.arange(60))

@@ -154,3 +154,75 @@ def test_default_follows_size_and_count() -> None:
 def test_wrong_wide_nets_are_refused(name: str) -> None:
     with pytest.raises(UsageError, match="wide residual net must be"):
         build(name, channels=1, size=(8, 8), classes=2, seeds=Seeds(0))
+
+
+# ---------------------------------------------------------------- feature pyramids
+
+PYRAMIDS = ["fpn-small", "fpn-densenet121"]
+
+
+@pytest.mark.parametrize("name", PYRAMIDS)
+@pytest.mark.parametrize("channels", [1, 3, 4])
+@pytest.mark.parametrize("size", [(32, 32), (33, 47), (64, 64), (96, 64), (100, 75), (512, 512)])
+def test_pyramids_score_every_pixel(name: str, channels: int, size: tuple[int, int]) -> None:
+    """On the meta device: shapes without arithmetic."""
+    net = on_meta(name, channels, size, 11).eval()
+    scores = net(torch.empty(2, channels, *size, device="meta"))
+    assert scores.shape == (2, 11, *size)
+
+
+def test_pyramids_have_the_weights_that_are_counted_by_hand() -> None:
+    dense = on_meta("fpn-densenet121", 3, (224, 224), 11)
+    assert weights(dense.get_submodule("encoder")) == 6_953_856  # DenseNet-121 without its head
+    sides = sum(channels * 256 + 256 for channels in (256, 512, 1024, 1024))
+    blocks = 4 * 256 * 128 * 9 + (0 + 0 + 1 + 2) * 128 * 128 * 9 + (1 + 1 + 2 + 3) * 2 * 128
+    assert weights(dense) == 6_953_856 + sides + blocks + 128 * 11 + 11
+    small = on_meta("fpn-small", 1, (64, 64), 2)
+    stages = 9 * (1 * 32 + 32 * 64 + 64 * 64 + 64 * 96 + 96 * 96 + 96 * 128 + 128 * 128)
+    norms = 2 * (32 + 2 * 64 + 2 * 96 + 2 * 128)
+    sides = sum(width * 32 + 32 for width in (32, 64, 96, 128))
+    blocks = (1 + 1 + 2 + 3) * (9 * 32 * 32 + 2 * 32)
+    assert weights(small) == stages + norms + sides + blocks + 32 * 2 + 2
+
+
+def test_the_dense_encoder_computes_what_torchvisions_features_do() -> None:
+    """Its last map is DenseNet's own, and the other three lie behind the transitions' ReLU."""
+    net = build(
+        "fpn-densenet121", channels=3, size=(64, 64), classes=2, seeds=Seeds(0),
+        task="segmentation",
+    ).eval()  # fmt: skip
+    encoder = net.get_submodule("encoder")
+    features = encoder.get_submodule("features")
+    seen: dict[str, torch.Tensor] = {}
+    for k in (1, 2, 3):
+        relu = features.get_submodule(f"transition{k}.relu")
+        relu.register_forward_hook(lambda part, given, out, k=k: seen.update({str(k): out.clone()}))
+    images = torch.rand(2, 3, 64, 64, generator=torch.Generator().manual_seed(0))
+    with torch.no_grad():
+        last = features(images).relu()
+        maps = encoder(images)
+    torch.testing.assert_close(maps[3], last)
+    for k in (1, 2, 3):
+        torch.testing.assert_close(maps[k - 1], seen[str(k)])
+    assert [m.shape[2] for m in maps] == [16, 8, 4, 2]
+
+
+def test_gradients_reach_every_weight_of_the_pyramid() -> None:
+    net = build(
+        "fpn-small", channels=2, size=(40, 33), classes=3, seeds=Seeds(0), task="segmentation"
+    )
+    scores = net(torch.rand(2, 2, 40, 33, generator=torch.Generator().manual_seed(0)))
+    scores.square().mean().backward()
+    assert all(p.grad is not None and p.grad.isfinite().all() for p in net.parameters())
+    assert all(p.grad.any() for p in net.parameters() if p.grad is not None)
+
+
+def test_pyramids_refuse_pictures_that_are_too_small() -> None:
+    for name in PYRAMIDS:
+        with pytest.raises(UsageError, match="sides of 32 pixels or more"):
+            on_meta(name, 3, (31, 64), 2)
+
+
+def test_the_default_net_follows_the_task() -> None:
+    assert default_net(500, (28, 28), "segmentation") == "fpn-small"
+    assert NETS[default_net(500, (64, 64), "segmentation")].task == "segmentation"

@@ -22,8 +22,8 @@ from learnaug.study.probe import FACTOR, Probe, cost_of
 from learnaug.study.stop import Stop
 from learnaug.study.world import World, open_world
 from learnaug.training import Keep
-from learnaug.training.classify import Classification
 from learnaug.training.loop import run
+from learnaug.training.target import Target
 
 sys.path.insert(0, str(Path(__file__).resolve().parent))
 import tiny
@@ -82,7 +82,7 @@ def clock(monkeypatch: pytest.MonkeyPatch) -> Clock:
     clock = Clock()
     monkeypatch.setattr(probing.rundir, "stopwatch", clock.stopwatch)
     monkeypatch.setattr(
-        Classification, "step", lambda task, update, seeds: Steps(clock, PLAIN).step(update, seeds)
+        Target, "step", lambda task, update, seeds: Steps(clock, PLAIN).step(update, seeds)
     )
     rows = {
         "joint": Pupil(clock, joint=True), "frozen": Pupil(clock, joint=False),

@@ -365,14 +365,6 @@ def test_a_run_scored_on_another_part_is_not_done(done: study.Comparison) -> Non
     assert not finished(done.out, Job("none", 0, "confirm", "test"))
 
 
-def test_images_with_masks_are_refused_with_a_remedy(tmp_path: Path) -> None:
-    data = tiny.data()
-    masks = np.zeros((len(data), 8, 8), np.uint8)
-    segmented = replace(data, masks=masks, labels=np.zeros(0, np.int64))
-    with pytest.raises(UsageError, match="segmentation"):
-        tiny.compare(tmp_path / "x", data=segmented)
-
-
 def test_another_version_is_refused_with_a_diff_unless_accepted(
     done: study.Comparison, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:

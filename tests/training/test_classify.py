@@ -16,8 +16,9 @@ from learnaug.methods.table import augmenter
 from learnaug.seeds import Seeds
 from learnaug.training import Keep, Phase, Recipe, Stopped, fit, predict
 from learnaug.training.augmenter import phase_at
-from learnaug.training.classify import make_optimiser, soft_cross_entropy
-from learnaug.training.evaluate import Normalise
+from learnaug.training.classify import soft_cross_entropy
+from learnaug.training.forward import Normalise
+from learnaug.training.target import make_optimiser
 
 CPU = torch.device("cpu")
 RECIPE = Recipe(epochs=4, batch_size=16)

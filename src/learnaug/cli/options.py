@@ -49,8 +49,9 @@ Data = Annotated[
     str,
     typer.Argument(
         metavar="DATA",
-        help="A folder of class folders (or of train/ and test/ with them), a zip of one, a CSV "
-        "or TSV (path, label), an .npz, `digits` (built in), or torchvision:NAME.",
+        help="A folder of class folders, or of images/ and masks/ (maybe inside train/ and test/), "
+        "a zip of one, a CSV or TSV (path, label), an .npz, `digits` (built in), or "
+        "torchvision:NAME.",
         show_default=False,
     ),
 ]
@@ -62,14 +63,20 @@ Device = Annotated[str, typer.Option(help="auto, cpu, cuda, cuda:1, mps.")]
 Model = Annotated[
     str | None,
     typer.Option(
-        help="smallnet, b1, resnet18, wrn-16-2 (wrn-n-k), densenet121, vgg16, resnet50, or your "
-        "own package.module:function; chosen from the pictures by default."
+        help="smallnet, b1, resnet18, wrn-16-2 (wrn-n-k), densenet121, vgg16, resnet50; for masks "
+        "fpn-small, fpn-densenet121; or your own package.module:function; chosen from the pictures "
+        "by default."
     ),
 ]
 Epochs = Annotated[int | None, typer.Option(min=1, help="Passes over the training images.")]
-PerClass = Annotated[int | None, typer.Option(min=1, help="Training images of each class.")]
+PerClass = Annotated[
+    int | None, typer.Option(min=1, help="Training images of each class; with masks, in all.")
+]
 Classes = Annotated[
-    str | None, typer.Option(help="Only these classes: `cat,dog`; merged: `pet=cat+dog,fish`.")
+    str | None,
+    typer.Option(
+        help="Only these classes: `cat,dog`; merged: `pet=cat+dog,fish`; masks: `sky=0,road=3+4`."
+    ),
 ]
 SkipBad = Annotated[bool, typer.Option("--skip-bad", help="Leave out pictures with faults.")]
 AcceptChange = Annotated[

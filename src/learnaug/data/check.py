@@ -12,13 +12,14 @@ from learnaug.data.duplicates import Duplicates, duplicate_groups
 from learnaug.data.findings import Finding, Severity, stopping
 from learnaug.data.imageset import PARTS, ImageSet
 from learnaug.data.load import scan
+from learnaug.data.masks import mask_findings
 from learnaug.data.split import split
 from learnaug.errors import DataError, printable
 from learnaug.seeds import Seeds
 
 __all__ = ["Metric", "Report", "check", "metric_for", "render"]
 
-Metric = Literal["accuracy", "balanced_accuracy"]
+Metric = Literal["accuracy", "balanced_accuracy", "mean_iou"]
 Cluster = tuple[int, ...]
 
 UNEVEN = 3  # largest / smallest class above which every class counts the same (TRUST.md 4.0)
@@ -43,7 +44,7 @@ class Report:
         size: height and width in pixels, as read.
         channels: number of channels.
         balance: images of the largest class / images of the smallest; inf where one has none.
-        metric: what the comparison will measure; None for segmentation or where nothing was read.
+        metric: what the comparison will measure; None where nothing was read.
         duplicates: clusters of equal and of nearly equal images.
         findings: everything found, errors first.
     """
@@ -123,7 +124,11 @@ def check(
         return Report(name, "unknown", 0, (), {}, (0, 0), 0, 1.0, None, nothing, _sorted(findings))
     copies = duplicate_groups(data.images, near=len(data) <= MOST_COMPARED)
     report = _describe(data, copies)
-    own = (*_pixels(data, copies), *_copies(data, copies, drop_duplicates), *_classes(report))
+    about = _classes(report)
+    if data.masks is not None:
+        train = report.counts.get("train", report.totals())
+        about = mask_findings(data.masks, data.classes, train)
+    own = (*_pixels(data, copies), *_copies(data, copies, drop_duplicates), *about)
     known = {finding.code for finding in findings}
     cut = () if known & {"class-sets", "one-class"} else tuple(_cut(data))
     return replace(report, findings=_sorted((*findings, *own, *cut)))
@@ -142,7 +147,7 @@ def _describe(data: ImageSet, copies: Duplicates) -> Report:
         size=data.size,
         channels=data.channels,
         balance=float(total.max() / total.min()) if total.min() else np.inf,
-        metric=metric_for(total.tolist()) if labelled else None,
+        metric=metric_for(total.tolist()) if labelled else "mean_iou",
         duplicates=copies,
         findings=(),
     )
@@ -268,8 +273,6 @@ def _members(data: ImageSet, cluster: Cluster, words: Sequence[str] | None = Non
 
 
 def _classes(report: Report) -> Iterator[Finding]:
-    if report.metric is None:
-        return
     totals = report.totals()
     if report.metric == "balanced_accuracy":  # row 42
         large, small = int(np.argmax(totals)), int(np.argmin(totals))
@@ -349,7 +352,9 @@ def _summary(report: Report) -> Iterator[str]:
         yield f"{_word(report.name)}: {_images(report.images)}, {classes}"
     verdict = "can be used" if report.ok else "cannot be used as it is"
     yield f"{verdict}: " + (", ".join(counted) or "nothing found")
-    if report.metric is not None:
+    if report.metric == "mean_iou":
+        yield "metric: mean IoU, over the classes that occur"
+    elif report.metric is not None:
         words = report.metric.replace("_", " ")
         yield f"metric: {words} (largest class / smallest class = {report.balance:.3g})"
 

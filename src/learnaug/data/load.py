@@ -22,6 +22,7 @@ from learnaug.data.gather import Progress, gather
 from learnaug.data.imageset import ImageSet
 from learnaug.data.items import as_array, from_items
 from learnaug.data.layout import Plan, not_there, plan
+from learnaug.data.masks import chosen_values
 from learnaug.data.tables import manifest, with_groups
 from learnaug.data.tree import Tree
 from learnaug.errors import UsageError, nearest, printable
@@ -71,7 +72,8 @@ def load(source: Any, *, accept: bool = False, **options: Unpack[Options]) -> Im
         accept: take what is suggested where something is asked, such as the size.
         size: resize to size x size pixels, antialiased bilinear; aspect is not kept.
         classes: which classes to take and how to merge them: ["cat", "dog"],
-            {"dog": ["n01", "n02"]}, or "dog=n01+n02,cat". Names of the mask values for masks.
+            {"dog": ["n01", "n02"]}, or "dog=n01+n02,cat". For masks the values stand for names:
+            "sky=0,road=3+4", others are not counted; or a name for every value, 0 first.
         skip_bad: leave out files that cannot be read, with a warning.
         value_range: the numbers that are black and white, for float and 16-bit images.
         max_pixels: largest width x height of a file, 64,000,000 unless told.
@@ -195,19 +197,8 @@ def _carry_out(tree: Tree, made: Plan, how: _How) -> Found:
         tree, made, how.rules, skip_bad=how.skip_bad, cache=how.cache, progress=how.progress
     )
     if data is not None and data.masks is not None:
-        return _name_mask_values(data, how.classes)
+        return chosen_values(data, how.classes)
     return data, findings
-
-
-def _name_mask_values(data: ImageSet, chosen: Choice) -> Found:
-    if chosen.new is None:
-        return data, data.findings
-    names = tuple(chosen.new)
-    if len(names) >= len(data.classes):
-        return replace(data, classes=names), data.findings
-    what = f"{len(names)} class names, but the masks hold the values 0..{len(data.classes) - 1}"
-    fault = Finding("error", "unknown-class", what, names, "name every value, 0 first")
-    return data, (*data.findings, fault)
 
 
 def _from_memory(source: Any, how: _How) -> Found:

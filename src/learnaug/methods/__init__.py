@@ -3,6 +3,7 @@
 from learnaug.methods.augmenters import Chain as Chain
 from learnaug.methods.augmenters import PolicyAugmenter as PolicyAugmenter
 from learnaug.methods.augmenters import policy_of as policy_of
+from learnaug.methods.augmenters import refusal as refusal
 from learnaug.methods.augmenters import traced as traced
 from learnaug.methods.base import Budget as Budget
 from learnaug.methods.base import Learned as Learned
@@ -19,3 +20,4 @@ from learnaug.methods.table import is_learned as is_learned
 from learnaug.methods.table import load_augmenter as load_augmenter
 from learnaug.methods.table import resolve as resolve
 from learnaug.methods.table import rows_of as rows_of
+from learnaug.methods.table import unfit_for_masks as unfit_for_masks

@@ -9,11 +9,12 @@ from typing import Any
 
 from learnaug import ops, rundir
 from learnaug.data import Batch, ImageSet
+from learnaug.errors import UsageError
 from learnaug.methods import use
 from learnaug.seeds import Seeds
 from learnaug.training import Augmenter
 
-__all__ = ["FILE", "Chain", "PolicyAugmenter", "policy_of", "traced"]
+__all__ = ["FILE", "Chain", "PolicyAugmenter", "policy_of", "refusal", "traced"]
 
 FILE = "augmenter.json"
 
@@ -56,6 +57,8 @@ class PolicyAugmenter:
     def traced(self, batch: Batch, seeds: Seeds) -> tuple[Batch, ops.Drawn]:
         """Return what a call returns, and what was drawn for it."""
         height, width = batch.images.shape[2:]
+        if batch.targets.ndim == 3 and (why := refusal(self)):
+            raise UsageError(why)
         # Read back only where it is needed: a GPU would have to be waited for.
         labels = batch.targets.argmax(1).cpu().numpy() if self.by_class else None
         drawn = ops.draw(
@@ -131,6 +134,18 @@ def policy_of(augmenter: Augmenter) -> ops.Policy | None:
         return None
     parts = [policy for member in augmenter.members if (policy := policy_of(member))]
     return reduce(ops.Policy.then, parts) if len(parts) == len(augmenter.members) else None
+
+
+def refusal(augmenter: Augmenter) -> str:
+    """Return why an augmenter cannot be used on images with masks; "" where it can."""
+    if isinstance(augmenter, Chain):
+        return next((why for member in augmenter.members if (why := refusal(member))), "")
+    policy = policy_of(augmenter)
+    if policy and any(element.op == "mixup" for element in policy.elements()):
+        return "mixup cannot be used with masks: use cutmix, whose pixels stay whole"
+    if augmenter.by_class:
+        return "what it does depends on the class of a picture, but masks hold several"
+    return ""
 
 
 def traced(

@@ -11,7 +11,7 @@ from typing import Any, Literal
 
 from learnaug import ops
 from learnaug.errors import UsageError, nearest
-from learnaug.methods.augmenters import Chain
+from learnaug.methods.augmenters import Chain, refusal
 from learnaug.methods.base import Method
 from learnaug.methods.fixed import Chained, Fixed
 from learnaug.methods.folders import load_folder
@@ -30,6 +30,7 @@ __all__ = [
     "load_augmenter",
     "resolve",
     "rows_of",
+    "unfit_for_masks",
 ]
 
 Operations = Sequence[str] | None
@@ -45,6 +46,7 @@ class Row:
         kind: "fixed" is given, "learned" learns, "control" shows what others must beat.
         takes_ops: whether `--ops` restricts it.
         default: whether a comparison that names no method runs it.
+        labels: whether it works within classes, so that it is not for masks.
     """
 
     make: Callable[[Operations], Method]
@@ -52,6 +54,7 @@ class Row:
     kind: Literal["fixed", "learned", "control"] = "fixed"
     takes_ops: bool = False
     default: bool = True
+    labels: bool = False
 
 
 def _given(policy: Callable[[], ops.Policy]) -> Callable[[Operations], Method]:
@@ -116,42 +119,49 @@ METHODS: dict[str, Row] = {
         "a network learns to merge two pictures of a class, along with the target",
         "learned",
         default=False,
+        labels=True,
     ),
     "smart-augmentation-frozen": Row(
         lambda names: SmartAugmentation(joint=False),
         "the same; then a fresh target is trained with the frozen network",
         "learned",
         default=False,
+        labels=True,
     ),
     "neural-augmentation": Row(
         lambda names: _neural(),
         "smart-augmentation with the network, weights and optimiser of Perez & Wang",
         "learned",
         default=False,
+        labels=True,
     ),
     "neural-augmentation-frozen": Row(
         lambda names: _neural(joint=False),
         "the same; then a fresh target is trained with the frozen network",
         "learned",
         default=False,
+        labels=True,
     ),
     "same-image": Row(
         lambda names: SmartAugmentation(partners="same"),
         "smart-augmentation whose network is given one picture twice: the papers' control",
         "learned",
         default=False,
+        labels=True,
     ),
     "mean-of-k": Row(
         lambda names: MeanOfK(),
         "half the pictures are means of two of their class",
         "control",
         default=False,
+        labels=True,
     ),
     "class-mixup": Row(
         lambda names: ClassMixup(),
         "half the pictures are mixed from two of their class",
         "control",
         default=False,
+        labels=True,
     ),
 }
 
@@ -222,6 +232,21 @@ def _require_unmixed(parts: list[Method]) -> None:
 def is_learned(name: str) -> bool:
     """Return whether any part of a (chained) name learns."""
     return any(METHODS[row].kind == "learned" for row in rows_of(name))
+
+
+def unfit_for_masks(name: str) -> str:
+    """Return why a (chained) name cannot be used on images with masks; "" where it can.
+
+    Example:
+        >>> unfit_for_masks("flip-crop+cutmix"), unfit_for_masks("flip-crop+mixup")
+        ('', 'mixup cannot be used with masks: use cutmix, whose pixels stay whole')
+    """
+    for part, row in zip(name.split("+"), rows_of(name), strict=True):
+        if METHODS[row].labels:
+            return f"{row} merges pictures of one class, but masks hold several"
+        if not is_learned(row) and (why := refusal(augmenter(part))):
+            return why
+    return ""
 
 
 def rows_of(name: str) -> list[str]:

@@ -36,20 +36,26 @@ def apply(
     Args:
         augmenter: from `learnaug.load_augmenter`.
         images: uint8, or float in [0, 1]; [B, C, H, W] or [B, H, W, C]; array or tensor.
-        labels: int [B], or class probabilities float [B, K]; array, tensor or list.
+        labels: int [B], or class probabilities float [B, K]; or masks, int [B, H, W] of class
+            numbers, 255 = not counted. Array, tensor or list.
         seed: 0 <= seed < 2**64.
         classes: K; needed only where an augmenter mixes pictures and labels are integers.
 
     Returns:
         images, or (images, labels). Labels stay as they are unless the augmenter mixes pictures;
-        then they become class probabilities float32 [B, K].
+        then they become class probabilities float32 [B, K]. Masks move with their images and are of
+        the type that they were.
 
     Raises:
-        UsageError: shape, type or range of images or labels is not one of these, or labels are
-            missing where the augmenter depends on them.
+        UsageError: shape, type or range of images or labels is not one of these, labels are
+            missing where the augmenter depends on them, or it cannot be used with masks.
     """
     pictures, restore = to_uint8(images)
     number = len(pictures)
+    if np.ndim(labels) == 3:
+        masks, back = _masks(labels, pictures)
+        after = augmenter(_batch(pictures, masks), None, Seeds(seed).child("apply"))
+        return restore(after.images), back(after.targets)
     if augmenter.by_class and labels is None:
         raise UsageError(
             "what this augmenter does depends on the class of a picture: it must know the labels",
@@ -63,13 +69,38 @@ def apply(
         )
     needed = augmenter.mixes or augmenter.by_class or not isinstance(labels, Tensor)
     targets = _targets(labels if needed else None, number, classes)
-    zero = torch.zeros(number, dtype=torch.bool, device=pictures.device)
-    ones = torch.ones(number, device=pictures.device)
-    batch = Batch(pictures, targets.to(pictures.device), ones, zero)
-    after = augmenter(batch, None, Seeds(seed).child("apply"))
+    after = augmenter(_batch(pictures, targets), None, Seeds(seed).child("apply"))
     if labels is None:
         return restore(after.images)
     return restore(after.images), _labels(labels, after.targets) if augmenter.mixes else labels
+
+
+def _batch(pictures: Tensor, targets: Tensor) -> Batch:
+    place = pictures.device
+    ones, zero = torch.ones(len(pictures), device=place), torch.zeros(len(pictures), device=place)
+    return Batch(pictures, targets.to(place), ones, zero.bool())
+
+
+def _masks(masks: Any, pictures: Tensor) -> tuple[Tensor, Callable[[Tensor], Any]]:
+    """Return masks as int64 [B, H, W], and what makes such ones the kind that came in."""
+    given = masks if isinstance(masks, Tensor) else torch.from_numpy(np.array(masks))
+    wanted = (len(pictures), *pictures.shape[2:])
+    if tuple(given.shape) != wanted or given.is_floating_point() or given.is_complex():
+        raise UsageError(
+            f"masks must be whole numbers {list(wanted)} as the images have it, "
+            f"but got {given.dtype} {list(given.shape)}"
+        )
+    if given.dtype in (torch.bool, torch.int8):
+        raise UsageError(
+            f"masks of {given.dtype} have no room for 255, which stands where an image ends",
+            mend="give them as uint8",
+        )
+
+    def back(after: Tensor) -> Any:
+        out = after.to(given.dtype)
+        return out.to(given.device) if isinstance(masks, Tensor) else out.cpu().numpy()
+
+    return given.long(), back
 
 
 def to_uint8(images: Any) -> tuple[Tensor, Callable[[Tensor], Any]]:

@@ -1,7 +1,8 @@
 """The networks that the papers name, and the user's own, behind one function: `build`.
 
-Every net takes a normalised float tensor [B, C, H, W] and returns raw scores (logits) [B, classes];
-the softmax belongs to the loss. Normalisation is the work of the training loop.
+Every net takes a normalised float tensor [B, C, H, W] and returns raw scores (logits): [B, classes]
+of pictures, or [B, classes, H, W] of pixels. The softmax belongs to the loss; normalisation is the
+work of the training loop.
 """
 
 from learnaug.nets.check import check_model as check_model
@@ -14,11 +15,13 @@ from learnaug.nets.rng import keyed as keyed
 from learnaug.nets.rng import reseed as reseed
 from learnaug.nets.table import NETS as NETS
 from learnaug.nets.table import Row as Row
+from learnaug.nets.table import Task as Task
 
 __all__ = [
     "NETS",
     "Row",
     "Spec",
+    "Task",
     "build",
     "check_model",
     "default_net",

@@ -8,12 +8,19 @@ from torch.nn.parameter import UninitializedParameter
 
 from learnaug.errors import UsageError
 from learnaug.nets.rng import forked
+from learnaug.nets.table import Task
 
 __all__ = ["black_pictures", "check_model"]
 
 
 def check_model(
-    model: nn.Module, channels: int, size: tuple[int, int], classes: int, *, name: str = "the model"
+    model: nn.Module,
+    channels: int,
+    size: tuple[int, int],
+    classes: int,
+    *,
+    name: str = "the model",
+    task: Task = "classification",
 ) -> None:
     """Run two black pictures through the net and refuse one that cannot be trained here.
 
@@ -21,11 +28,13 @@ def check_model(
     stay as they were.
 
     Args:
-        model: takes [2, channels, H, W] and must give finite scores [2, classes].
+        model: takes [2, channels, H, W] and must give finite scores [2, classes], or for masks
+            [2, classes, H, W].
         channels: channels of a picture.
         size: height and width in pixels.
         classes: number of classes of the data.
         name: how messages call the net.
+        task: "classification", or "segmentation" for data with masks.
 
     Raises:
         UsageError: nothing to train, an error inside the net, something other than one tensor,
@@ -42,26 +51,40 @@ def check_model(
             f"{name} fails on {shape}: {type(error).__name__}: {error}",
             mend="give a net for this number of channels and this size, or set --size",
         ) from error
+    pixels = size if task == "segmentation" else ()
     if not isinstance(scores, Tensor):
         raise UsageError(
-            f"{name} must return one tensor of scores [B, {classes}], "
+            f"{name} must return one tensor of scores {_words('B', classes, *pixels)}, "
             f"but returned {type(scores).__name__}",
             mend="wrap it in a module that returns the scores alone",
         )
-    if scores.ndim != 2 or scores.shape[0] != 2:
-        raise UsageError(
-            f"{name} must return scores [2, {classes}] for 2 pictures, "
-            f"but returned {list(scores.shape)}"
-        )
-    if scores.shape[1] != classes:
-        raise UsageError(
-            f"{name} gives {scores.shape[1]} scores a picture, but the data has {classes} classes",
-            mend=f"give its last layer {classes} outputs",
-        )
+    _check_shape(tuple(scores.shape), classes, pixels, name)
     if not scores.isfinite().all():
         raise UsageError(
             f"{name} returns NaN or infinite scores for black pictures", mend="look at its weights"
         )
+
+
+def _check_shape(found: tuple[int, ...], classes: int, pixels: tuple[int, ...], name: str) -> None:
+    """Refuse scores of another shape than (2, classes, *pixels); say what they look like."""
+    if len(found) != 2 + len(pixels) or found[0] != 2 or found[2:] != pixels:
+        other = {2: "one class a picture", 4: "masks"}.get(len(found), "")
+        mend = f"that is a net for {other}; the data has {'masks' if pixels else 'one class each'}"
+        raise UsageError(
+            f"{name} must return scores {_words(2, classes, *pixels)} for 2 pictures, "
+            f"but returned {_words(*found)}",
+            mend=mend if other and len(found) != 2 + len(pixels) else "",
+        )
+    if found[1] != classes:
+        each = "pixel" if pixels else "picture"
+        raise UsageError(
+            f"{name} gives {found[1]} scores a {each}, but the data has {classes} classes",
+            mend=f"give its last layer {classes} outputs",
+        )
+
+
+def _words(*shape: object) -> str:
+    return f"[{', '.join(map(str, shape))}]"
 
 
 def black_pictures(net: nn.Module, channels: int, size: tuple[int, int]) -> object:

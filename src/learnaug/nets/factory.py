@@ -17,7 +17,7 @@ from torch.nn.parameter import UninitializedParameter
 from learnaug.errors import UsageError, nearest
 from learnaug.nets.check import black_pictures
 from learnaug.nets.rng import keyed
-from learnaug.nets.table import NETS
+from learnaug.nets.table import NETS, Task
 from learnaug.nets.wrn import wrn
 from learnaug.seeds import Seeds
 
@@ -25,6 +25,10 @@ __all__ = ["Spec", "build", "default_net", "kept"]
 
 Spec = str | nn.Module | Callable[..., Any] | None
 Factory = Callable[[int, tuple[int, int], int], object]
+TASK_WORDS = {  # what a net scores, and what the data has
+    "classification": ("pictures", "classes"),
+    "segmentation": ("pixels", "masks"),
+}
 RESETS = ("reset_parameters", "_reset_parameters")  # the second is nn.MultiheadAttention's
 
 
@@ -36,6 +40,7 @@ def build(
     classes: int,
     seeds: Seeds,
     n_train: int | None = None,
+    task: Task = "classification",
 ) -> nn.Module:
     """Return the net that `spec` names, with first weights drawn from `seeds` alone.
 
@@ -63,17 +68,18 @@ def build(
         classes: number of scores that the net must give.
         seeds: the node that first weights are drawn from.
         n_train: number of training pictures, for the default alone.
+        task: what the net is for; a name of `NETS` for the other task is refused.
 
     Raises:
-        UsageError: an unknown name, a function that cannot be imported or called, or one that
-            returns no module.
+        UsageError: an unknown name or one for the other task, a function that cannot be imported or
+            called, or one that returns no module.
 
     Example:
         >>> net = build("wrn-16-2", channels=3, size=(32, 32), classes=10, seeds=Seeds(0))
         >>> sum(p.numel() for p in net.parameters())
         691674
     """
-    factory = _factory(default_net(n_train, size) if spec is None else spec)
+    factory = _factory(default_net(n_train, size, task) if spec is None else spec, task)
     with keyed(seeds):
         net = factory(channels, size, classes)
         if not isinstance(net, nn.Module):
@@ -85,18 +91,20 @@ def build(
     return net
 
 
-def default_net(n_train: int | None, size: tuple[int, int]) -> str:
+def default_net(n_train: int | None, size: tuple[int, int], task: Task = "classification") -> str:
     """Return the name of the net for pictures of this size and, where known, this many of them.
 
-    wrn-16-2 from 20 to 48 px (the longer side), where it is the better net at a bearable cost on
-    a CPU; smallnet below (the maps of a residual net end at 2 pixels there) and above (the cost of
-    wrn-16-2 grows with the area). Fewer than 100 pictures: smallnet, because batch statistics of a
-    16-layer net are too noisy.
+    For masks fpn-small. For classes wrn-16-2 from 20 to 48 px (the longer side), where it is the
+    better net at a bearable cost on a CPU; smallnet below (the maps of a residual net end at 2
+    pixels there) and above (the cost of wrn-16-2 grows with the area). Fewer than 100 pictures:
+    smallnet, because batch statistics of a 16-layer net are too noisy.
 
     Example:
         >>> default_net(1000, (8, 8)), default_net(1000, (32, 32)), default_net(1000, (64, 64))
         ('smallnet', 'wrn-16-2', 'smallnet')
     """
+    if task == "segmentation":
+        return "fpn-small"
     enough = n_train is None or n_train >= 100
     return "wrn-16-2" if enough and 20 <= max(size) <= 48 else "smallnet"
 
@@ -118,9 +126,9 @@ def kept(spec: Spec) -> tuple[str, ...]:
     )
 
 
-def _factory(spec: str | nn.Module | Callable[..., Any]) -> Factory:
+def _factory(spec: str | nn.Module | Callable[..., Any], task: Task) -> Factory:
     if isinstance(spec, str):
-        return _called(_import(spec), spec) if ":" in spec else _named(spec)
+        return _called(_import(spec), spec) if ":" in spec else _named(spec, task)
     if isinstance(spec, nn.Module):
         return lambda channels, size, classes: _fresh(spec)
     if callable(spec):
@@ -131,14 +139,21 @@ def _factory(spec: str | nn.Module | Callable[..., Any]) -> Factory:
     )
 
 
-def _named(name: str) -> Factory:
-    if name in NETS:
+def _named(name: str, task: Task) -> Factory:
+    fitting = [known for known, row in NETS.items() if row.task == task]
+    if name in fitting:
         return NETS[name].build
     numbers = re.fullmatch(r"wrn-([0-9]{1,4})-([0-9]{1,4})", name)
+    if name in NETS or (numbers and task == "segmentation"):
+        kind, has = TASK_WORDS[task]
+        raise UsageError(
+            f"net {name!r} is not for {task}: the data has {has}, and it does not score {kind}",
+            mend=f"take {', '.join(fitting)}, or your own: package.module:function",
+        )
     if numbers is None:
         raise UsageError(
             f"unknown net {name!r}",
-            mend=f"{nearest(name, [*NETS, 'wrn-n-k'])} (your own: package.module:function)",
+            mend=f"{nearest(name, [*fitting, 'wrn-n-k'])} (your own: package.module:function)",
         )
     depth, width = int(numbers[1]), int(numbers[2])
     return lambda channels, size, classes: wrn(channels, size, classes, depth=depth, width=width)

@@ -5,16 +5,20 @@ from __future__ import annotations
 from collections.abc import Callable
 from dataclasses import dataclass
 from functools import partial
+from typing import Literal
 
 from torch import nn
 
 from learnaug.nets.b1 import b1
+from learnaug.nets.fpn import fpn_densenet121, fpn_small
 from learnaug.nets.resnet import resnet18
 from learnaug.nets.smallnet import smallnet
 from learnaug.nets.torchvision_nets import densenet121, resnet50, vgg16
 from learnaug.nets.wrn import wrn
 
-__all__ = ["NETS", "Row"]
+__all__ = ["NETS", "Row", "Task"]
+
+Task = Literal["classification", "segmentation"]
 
 
 @dataclass(frozen=True, slots=True)
@@ -24,10 +28,12 @@ class Row:
     Args:
         build: called with channels, (height, width), classes; gives the net.
         summary: one line for people.
+        task: whether it gives scores [B, K] of pictures, or [B, K, H, W] of pixels.
     """
 
     build: Callable[[int, tuple[int, int], int], nn.Module]
     summary: str
+    task: Task = "classification"
 
 
 NETS: dict[str, Row] = {
@@ -39,4 +45,10 @@ NETS: dict[str, Row] = {
     "densenet121": Row(densenet121, "torchvision's DenseNet-121, small stem below 64 px"),
     "vgg16": Row(vgg16, "torchvision's VGG16, small head below 64 px"),
     "resnet50": Row(resnet50, "torchvision's ResNet-50, small stem below 64 px"),
+    "fpn-small": Row(
+        fpn_small, "feature pyramid, 0.5 million weights; fast on a CPU", "segmentation"
+    ),
+    "fpn-densenet121": Row(
+        fpn_densenet121, "feature pyramid on torchvision's DenseNet-121", "segmentation"
+    ),
 }

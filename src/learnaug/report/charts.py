@@ -21,6 +21,7 @@ from learnaug.report.tables import (
     pairs,
     role,
 )
+from learnaug.stats import metric_words
 
 __all__ = ["Chart", "delta_points", "forest", "main_charts"]
 
@@ -39,12 +40,13 @@ class Chart:
 def main_charts(facts: Facts) -> dict[str, list[Chart]]:
     """Return the page's figures by section; what has no data is left out."""
     table = arms(facts)
+    score = "valid_mean_iou" if facts.masked else "valid_accuracy"
     sections = {
         "accuracy": [_accuracy(facts, table, "screen"), _accuracy(facts, table, "confirm")],
         "differences": [_pairs(facts, facts.verdict), _pairs(facts, facts.second)],
         "cost": [_cost(facts, table)],
         "classes": [_classes(facts)],
-        "curves": [_curves(facts, "loss"), _curves(facts, "valid_accuracy")],
+        "curves": [_curves(facts, "loss"), _curves(facts, score)],
     }
     return {name: [one for one in found if one] for name, found in sections.items()}
 
@@ -142,8 +144,7 @@ def _runs_each(table: Sequence[Arm]) -> str:
 
 
 def _metric(facts: Facts) -> str:
-    found = facts.summary.get("metric") or facts.plan.get("metric") or "accuracy"
-    return str(found).replace("_", " ")
+    return metric_words(facts.metric)
 
 
 def _pairs(facts: Facts, verdict: Json) -> Chart | None:
@@ -203,11 +204,12 @@ def _classes(facts: Facts) -> Chart | None:
     shown = found if len(found) <= MOST_CLASSES else [*found[:half], *found[-half:]]
     rows = [_class_row(one) for one in shown]
     heading = "Change per class on the test part"
+    over = "the test images (n with the class" if facts.masked else "the class's test images (n"
     svg = figures.effects(rows, "percentage points, candidate minus baseline", heading)
     cut = "" if shown is found else f" Of {len(found)} classes the {half} at either end are drawn."
     caption = (
         "Classes right of zero gain, classes left of it lose; a line that crosses zero says "
-        "nothing either way. Lines: 95 % intervals over the class's test images (n at the right); "
+        f"nothing either way. Lines: 95 % intervals over {over} at the right); "
         "of twenty such lines one is expected to miss by chance."
         f"{cut}"
     )
@@ -235,6 +237,7 @@ CURVES = {
         100.0,
     ),
 }
+CURVES["valid_mean_iou"] = ("Validation mean IoU, percent", *CURVES["valid_accuracy"][1:])
 
 
 def _curves(facts: Facts, key: str) -> Chart | None:
@@ -247,7 +250,7 @@ def _curves(facts: Facts, key: str) -> Chart | None:
         lines += [line] if line else []
     if not lines:
         return None
-    svg = figures.curves(lines, heading.lower(), f"{heading} by epoch")
+    svg = figures.curves(lines, heading[0].lower() + heading[1:], f"{heading} by epoch")
     band = " Middle line: mean; band: lowest to highest seed; thin grey lines: other methods."
     return Chart(heading, svg, caption + band)
 

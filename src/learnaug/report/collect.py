@@ -16,7 +16,7 @@ from learnaug.errors import LearnaugError
 if TYPE_CHECKING:
     from learnaug.methods import Gallery
 
-__all__ = ["Facts", "Predictions", "Run", "collect"]
+__all__ = ["Areas", "Facts", "Predictions", "Run", "collect"]
 
 Json = dict[str, Any]
 MAX_CURVE_POINTS = 120
@@ -30,6 +30,21 @@ class Predictions:
     ids: np.ndarray
     labels: np.ndarray
     correct: np.ndarray
+
+
+@dataclass(frozen=True)
+class Areas:
+    """How one run's classes overlap with the masks of the test images.
+
+    Args:
+        ids: [n].
+        pixels: int64 [n, 2, K], intersection and union of each image and class.
+        present: bool [n, K], whether the class is in the mask.
+    """
+
+    ids: np.ndarray
+    pixels: np.ndarray
+    present: np.ndarray
 
 
 @dataclass(frozen=True)
@@ -57,7 +72,7 @@ class Run:
     score: float | None = None
     log: tuple[Json, ...] = ()
     metrics: Json = field(default_factory=dict)
-    predictions: Predictions | None = None
+    predictions: Predictions | Areas | None = None
     augmenter: str = ""
     learned: bool = False
     learn_seconds: float | None = None
@@ -70,6 +85,7 @@ class Facts:
     Args:
         runs: every planned run and every run found, screen stage first.
         samples: method -> uint8 [rows, n, C, H, W]; the untouched pictures under "original".
+        masks: method -> uint8 [rows, n, H, W], the masks of the samples; empty without masks.
         origin: versions and machine of the first run that has them.
         gaps: what could not be read or is not there yet, in words.
         galleries: method -> the pictures of what it learned, from its first run that is done.
@@ -81,9 +97,20 @@ class Facts:
     check: Json
     runs: tuple[Run, ...]
     samples: dict[str, np.ndarray]
+    masks: dict[str, np.ndarray]
     origin: Json
     gaps: tuple[str, ...]
     galleries: dict[str, tuple[Gallery, ...]] = field(default_factory=dict)
+
+    @property
+    def metric(self) -> str:
+        """Name of the score of the comparison."""
+        return str(self.plan.get("metric") or self.summary.get("metric") or "accuracy")
+
+    @property
+    def masked(self) -> bool:
+        """Whether the images have masks in place of classes."""
+        return self.metric == "mean_iou"
 
     @property
     def baseline(self) -> str:
@@ -120,10 +147,10 @@ def collect(out: Path) -> Facts:
     metric = str(plan.get("metric") or summary.get("metric") or "accuracy")
     runs = tuple(_run(out, *key, metric, gaps) for key in _planned(out, plan, summary))
     methods = dict.fromkeys(run.method for run in runs)
-    samples = _samples(out, ["original", *methods], gaps)
+    samples, masks = _samples(out, ["original", *methods], gaps)
     origin = _origin(out, runs)
     galleries = _galleries(out, runs, gaps)
-    return Facts(plan, summary, split, check, runs, samples, origin, tuple(gaps), galleries)
+    return Facts(plan, summary, split, check, runs, samples, masks, origin, tuple(gaps), galleries)
 
 
 def mapping(value: Any) -> Json:
@@ -257,9 +284,13 @@ def _log(path: Path | None, gaps: list[str]) -> tuple[Json, ...]:
     return tuple(rows[::-1][::step][::-1])  # the last row always stays
 
 
-def _predictions(path: Path, gaps: list[str]) -> Predictions | None:
+def _predictions(path: Path, gaps: list[str]) -> Predictions | Areas | None:
     arrays = _try(rundir.read_arrays, path, gaps) if path.exists() else None
-    if arrays is None or not {"probabilities", "labels"} <= set(arrays):
+    if arrays is None:
+        return None
+    if {"hits", "truth", "predicted"} <= set(arrays):
+        return _areas(arrays, path.name, gaps)
+    if not {"probabilities", "labels"} <= set(arrays):
         return None
     probabilities, labels = np.asarray(arrays["probabilities"]), np.asarray(arrays["labels"])
     if probabilities.ndim != 2 or labels.shape != probabilities.shape[:1]:
@@ -269,14 +300,30 @@ def _predictions(path: Path, gaps: list[str]) -> Predictions | None:
     return Predictions(ids, labels, probabilities.argmax(1) == labels)
 
 
-def _samples(out: Path, wanted: Iterable[str], gaps: list[str]) -> dict[str, np.ndarray]:
+def _areas(arrays: dict[str, np.ndarray], name: str, gaps: list[str]) -> Areas | None:
+    hits, truth, predicted = (np.asarray(arrays[key]) for key in ("hits", "truth", "predicted"))
+    ids = np.asarray(arrays.get("ids", np.arange(len(hits))))
+    shapes = {hits.shape, truth.shape, predicted.shape}
+    if len(shapes) > 1 or hits.ndim != 2 or len(ids) != len(hits):
+        gaps.append(f"{name} has unfitting shapes")
+        return None
+    return Areas(ids, np.stack([hits, truth + predicted - hits], 1), truth > 0)
+
+
+def _samples(
+    out: Path, wanted: Iterable[str], gaps: list[str]
+) -> tuple[dict[str, np.ndarray], dict[str, np.ndarray]]:
+    """Return the sample pictures of each method, and their masks where there are some."""
     found: dict[str, np.ndarray] = {}
+    masks: dict[str, np.ndarray] = {}
     for name in wanted:
         path = rundir.samples_path(out, name)
         arrays = _try(rundir.read_arrays, path, gaps) if path.exists() else None
         if arrays is not None and "images" in arrays:
             found[name] = np.asarray(arrays["images"])
-    return found
+            if "masks" in arrays:
+                masks[name] = np.asarray(arrays["masks"])
+    return found, masks
 
 
 def _galleries(out: Path, runs: Iterable[Run], gaps: list[str]) -> dict[str, tuple[Gallery, ...]]:

@@ -14,7 +14,7 @@ from markupsafe import Markup
 
 from learnaug import rundir
 from learnaug.errors import RunError, printable
-from learnaug.report import charts, pictures, tables, words
+from learnaug.report import charts, masks, pictures, tables, words
 from learnaug.report.collect import Facts, Json, collect, mapping, names, number, objects
 from learnaug.report.learned import grids
 from learnaug.report.overfit import overfits
@@ -206,6 +206,9 @@ def _content(facts: Facts) -> Json:
         "sheets": _sheets(facts),
         "learned": grids(facts.galleries, facts.candidate),
         "overfits": overfits(facts),
+        "masked": facts.masked,
+        "score": "Mean IoU" if facts.masked else "Accuracy",
+        "colours": masks.shown_classes(facts.masks, _class_names(facts)),
         "check": _check(facts),
         "splits": words.splits(facts),
         "runs": facts.runs,
@@ -284,13 +287,23 @@ def _costs(facts: Facts, table: list[tables.Arm]) -> list[Json]:
 
 
 def _sheets(facts: Facts) -> list[tuple[str, list[pictures.Sheet]]]:
-    """Return the strips of each method; on a wide page the originals head both columns."""
+    """Return the strips of each method; on a wide page the originals head both columns.
+
+    Images with masks have the images in the one column, and the masks over them in the other.
+    """
+    if facts.masks:
+        both = masks.beside(facts.samples, facts.masks, len(_class_names(facts)))
+        return list(pictures.sheets(both).items())
     found = pictures.sheets(facts.samples)
     double = max((len(strips) for strips in found.values()), default=1)
     return [
         (name, strips * double if name == ORIGINAL and len(strips) == 1 else strips)
         for name, strips in found.items()
     ]
+
+
+def _class_names(facts: Facts) -> list[str]:
+    return names(_data(facts).get("classes")) or names(facts.check.get("classes"))
 
 
 def _check(facts: Facts) -> Json:

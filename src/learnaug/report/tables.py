@@ -8,9 +8,19 @@ from statistics import fmean, median
 
 import numpy as np
 
-from learnaug.report.collect import Facts, Json, Run, mapping, number, objects
+from learnaug.report.collect import (
+    Areas,
+    Facts,
+    Json,
+    Predictions,
+    Run,
+    mapping,
+    number,
+    objects,
+)
 from learnaug.seeds import Seeds
-from learnaug.stats import image_interval, paired, share_won
+from learnaug.stats import image_interval, iou_interval, paired, share_won
+from learnaug.training import watched
 
 __all__ = [
     "Arm",
@@ -45,6 +55,7 @@ class Arm:
     learn_seconds: float | None
     nll: float | None
     ece: float | None
+    pixel_accuracy: float | None
 
     @property
     def missing(self) -> int:
@@ -121,11 +132,14 @@ def class_effects(facts: Facts) -> list[ClassEffect]:
     """Return candidate minus baseline for each class of the test part, largest gain first.
 
     Correctness of an image is averaged over its runs, then compared; the interval resamples the
-    images of the class. Without stored predictions the classes' accuracies are compared, without
-    an interval.
+    images of the class. For masks the IoU of the class is compared run by run, and all images are
+    resampled. Without stored predictions the classes' figures are compared, without an interval.
     """
     runs = _run_pairs(facts)
     classes = list(dict.fromkeys(name for c, _ in runs for name in _per_class(c)))
+    if areas := _all_areas(runs):
+        effects = [_from_areas(i, name, areas) for i, name in enumerate(classes)]
+        return sorted((one for one in effects if one), key=lambda one: (-one.difference, one.name))
     images = _image_means(runs)
     found = [
         _from_images(i, name, images) if images else _from_metrics(name, runs)
@@ -138,7 +152,7 @@ def peak_and_last(runs: Iterable[Run]) -> tuple[float, int] | None:
     """Return by how much the highest validation accuracy exceeds the last one; mean and n."""
     gaps = []
     for run in runs:
-        curve = [number(row.get("valid_accuracy")) for row in run.log]
+        curve = [number(watched(row)) for row in run.log]
         known = [value for value in curve if value is not None]
         if known:
             gaps.append(max(known) - known[-1])
@@ -175,6 +189,7 @@ def _arm(facts: Facts, stage: str, method: str) -> Arm:
         _median(run.learn_seconds for run in done),
         _mean(run.metrics.get("nll") for run in done),
         _mean(run.metrics.get("ece") for run in done),
+        _mean(run.metrics.get("pixel_accuracy") for run in done),
     )
 
 
@@ -218,7 +233,7 @@ def _image_means(runs: Sequence[tuple[Run, Run]]) -> Images | None:
     """Return each image's label and its mean correctness under both methods."""
     parts = []
     for c, b in ((c.predictions, b.predictions) for c, b in runs):
-        if c is None or b is None:
+        if not isinstance(c, Predictions) or not isinstance(b, Predictions):
             return None
         same, i, j = np.intersect1d(c.ids, b.ids, return_indices=True)
         parts.append((same.astype(str), c.labels[i], c.correct[i], b.correct[j]))
@@ -239,6 +254,38 @@ def _from_images(index: int, name: str, images: Images) -> ClassEffect | None:
     gen = Seeds(0).child("report", "class", index).numpy()
     interval = image_interval(left[mine], right[mine], None, gen, draws=DRAWS) if n > 1 else None
     return ClassEffect(name, n, float(right[mine].mean()), float(left[mine].mean()), interval)
+
+
+def _all_areas(runs: Sequence[tuple[Run, Run]]) -> tuple[np.ndarray, np.ndarray] | None:
+    """Return the areas of both methods [2, runs, n, 2, K] and where a class is present [n, K].
+
+    The images are those that any run saw; where a run did not see one, its areas are 0.
+    """
+    found = [(c.predictions, b.predictions) for c, b in runs]
+    pairs = [(c, b) for c, b in found if isinstance(c, Areas) and isinstance(b, Areas)]
+    if not pairs or len(pairs) < len(found):
+        return None
+    ids = np.unique(np.concatenate([c.ids for c, _ in pairs]).astype(str))
+    classes = pairs[0][0].present.shape[1]
+    pixels = np.zeros((2, len(pairs), len(ids), 2, classes))
+    present = np.zeros((len(ids), classes), bool)
+    for run, pair in enumerate(pairs):
+        for side, one in enumerate(pair):
+            at = np.searchsorted(ids, one.ids.astype(str))
+            pixels[side, run, at] = one.pixels
+            present[at] |= one.present
+    return pixels, present
+
+
+def _from_areas(index: int, name: str, areas: tuple[np.ndarray, np.ndarray]) -> ClassEffect | None:
+    pixels, present = areas[0][..., index : index + 1], areas[1][:, index]
+    hits, union = pixels[:, :, :, 0].sum(2), pixels[:, :, :, 1].sum(2)  # [2, runs, 1]
+    if not present.any() or not union.all():
+        return None
+    left, right = (hits / union).mean((1, 2))
+    gen = Seeds(0).child("report", "class", index).numpy()
+    interval = iou_interval(pixels[0], pixels[1], None, gen, DRAWS) if len(present) > 1 else None
+    return ClassEffect(name, int(present.sum()), float(right), float(left), interval)
 
 
 def _from_metrics(name: str, runs: Sequence[tuple[Run, Run]]) -> ClassEffect | None:

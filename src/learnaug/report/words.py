@@ -9,7 +9,7 @@ from collections import Counter
 from collections.abc import Sequence
 from statistics import fmean
 
-from learnaug.report.collect import Facts, Json, integers, mapping, names, number
+from learnaug.report.collect import Facts, Json, Predictions, integers, mapping, names, number
 from learnaug.report.tables import Arm, Pair, counts, pairs, peak_and_last
 
 __all__ = [
@@ -78,11 +78,12 @@ def _code(facts: Facts) -> str:
     if not kept:
         return ""
     fixed = not any(run.learned for run in runs) and facts.plan.get("operations") is None
+    given = "masks" if facts.masked else "labels"
     source = f"{facts.candidate!r})" if fixed else f"{kept[0]!r})  # in this run folder"
     return (
         "import learnaug\n\n"
         f"augment = learnaug.load_augmenter({source}\n"
-        "images, labels = augment.apply(images, labels, seed=step)  # in your training loop"
+        f"images, {given} = augment.apply(images, {given}, seed=step)  # in your training loop"
     )
 
 
@@ -205,7 +206,7 @@ def balance(facts: Facts) -> Json:
         ("images", _count(facts.check.get("images"))),
         ("size (height × width)", f"{size} pixels" if size else ""),
         ("channels", _count(facts.check.get("channels"))),
-        ("largest to smallest class", f"{ratio:.1f} to 1" if ratio else ""),
+        ("largest to smallest class", f"{ratio:.1f} to 1" if ratio and not facts.masked else ""),
     ]
     return {"classes": rows, "lines": [(key, value) for key, value in lines if value]}
 
@@ -213,7 +214,7 @@ def balance(facts: Facts) -> Json:
 def _labels(facts: Facts) -> list[str]:
     """Return the class name of each test image, where nothing else counts them."""
     run = next((run for run in facts.runs if run.predictions is not None), None)
-    if run is None or run.predictions is None:
+    if run is None or not isinstance(run.predictions, Predictions):
         return []
     known = list(mapping(run.metrics.get("per_class")))
     return [known[i] for i in run.predictions.labels if 0 <= i < len(known)]

@@ -12,7 +12,7 @@ from learnaug.errors import UsageError
 from learnaug.seeds import Seeds
 from learnaug.stats._common import CHUNK, Floats, Interval, Ints, differences, t_quantile
 
-__all__ = ["image_interval"]
+__all__ = ["image_interval", "iou_interval"]
 
 
 def image_interval(
@@ -55,7 +55,68 @@ def image_interval(
     if n < 2:
         raise UsageError(f"at least 2 groups of images are needed, but got {n}")
     gen = gen or Seeds(0).child("stats", "images").numpy()
-    means = _resampled(sums, counts, gen, draws)
+    return _expanded(_resampled(sums, counts, gen, draws), n)
+
+
+def iou_interval(
+    candidate: ArrayLike,
+    baseline: ArrayLike,
+    groups: ArrayLike | None = None,
+    gen: np.random.Generator | None = None,
+    draws: int = 2_000,
+) -> Interval:
+    """Return the 95 % interval of the difference of mean IoU for new images like these.
+
+    Images are resampled, whole groups at a time and the same ones for both; in each draw the areas
+    are summed over the images, the IoU is taken of the classes that occur, and their mean is
+    averaged over the runs. The percentiles are widened as in `image_interval`.
+
+    Args:
+        candidate: [runs, n, 2, K] intersection and union in pixels of each image and class; 0 where
+            a run did not see the image.
+        baseline: the same of the baseline.
+        groups: [n] integers; images of one number stay together, -1 is a group of its own.
+        gen: draws the resamples; by default a fixed stream.
+        draws: number of resamples.
+
+    Raises:
+        UsageError: fewer than 2 groups, or unequal shapes.
+
+    Example:
+        >>> same = np.ones((1, 3, 2, 2))
+        >>> iou_interval(same, same)
+        (0.0, 0.0)
+    """
+    areas = np.stack([np.asarray(candidate, np.float64), np.asarray(baseline, np.float64)])
+    if areas.ndim != 5 or areas.shape[3] != 2:
+        raise UsageError(f"areas must have shape [runs, n, 2, K], but have {areas.shape[1:]}")
+    group = _codes(groups, areas.shape[2], "groups")
+    n = int(group.max(initial=-1)) + 1
+    if n < 2:
+        raise UsageError(f"at least 2 groups of images are needed, but got {n}")
+    gen = gen or Seeds(0).child("stats", "images").numpy()
+    rows = np.zeros((n, areas.size // areas.shape[2]))
+    np.add.at(rows, group, np.moveaxis(areas, 2, 0).reshape(areas.shape[2], -1))
+    step = max(1, CHUNK // max(n, rows.shape[1]))
+    parts = []
+    for start in range(0, draws, step):
+        times = gen.multinomial(n, np.full(n, 1 / n), size=min(step, draws - start))
+        weights = times.astype(np.float64)
+        sums = (weights @ rows).reshape(-1, *areas.shape[:2], *areas.shape[3:])
+        parts.append(_mean_iou(sums[..., 0, :], sums[..., 1, :]))
+    means = np.concatenate(parts)  # [draws, 2, runs]
+    return _expanded((means[:, 0] - means[:, 1]).mean(1), n)
+
+
+def _mean_iou(hits: Floats, union: Floats) -> Floats:
+    """Return the mean over the last axis of hits / union, classes without union left out."""
+    iou = np.divide(hits, union, out=np.zeros_like(hits), where=union > 0)
+    found: Floats = iou.sum(-1) / np.maximum(1, (union > 0).sum(-1))
+    return found
+
+
+def _expanded(means: Floats, n: int) -> Interval:
+    """Return the percentiles of resampled means, widened to t with n - 1 degrees of freedom."""
     tail = float(special.ndtr(-t_quantile(n - 1) * math.sqrt(n / (n - 1))))
     low, high = np.quantile(means, [tail, 1 - tail])
     return float(low), float(high)

@@ -11,7 +11,7 @@ from learnaug.errors import UsageError
 from learnaug.stats._common import LEVEL, Interval, differences, finite
 from learnaug.stats.pairs import Paired, paired
 
-__all__ = ["Outcome", "Verdict", "verdict"]
+__all__ = ["Outcome", "Verdict", "metric_words", "verdict"]
 
 Outcome = Literal["helps", "harms", "no-difference", "not-settled", "too-few-runs"]
 
@@ -93,6 +93,16 @@ def verdict(
         figures = _figures(baseline_name, pair, metric)
         outcome, words = "too-few-runs", f"{lost} The others: {candidate_name} {figures}."
     return Verdict(*names, words, outcome, pair.mean, pair.interval, image, pair.p, pair.n)
+
+
+def metric_words(metric: str) -> str:
+    """Return the name of a metric as words say it.
+
+    Example:
+        >>> metric_words("balanced_accuracy"), metric_words("mean_iou")
+        ('balanced accuracy', 'mean IoU')
+    """
+    return metric.replace("_", " ").replace("iou", "IoU")
 
 
 def _judge(

@@ -114,4 +114,5 @@ def require_space(out: Path, data: ImageSet, plan: Plan, parameters: int, worker
     weights = 4 * parameters
     kept = weights * 2 * plan.confirm_seeds
     checkpoints = 3 * 3 * weights * workers  # weights and two moments, three at a time
-    rundir.free_space_check(out, int(1.1 * (data.images.nbytes + kept + checkpoints)))
+    cached = data.images.nbytes + (0 if data.masks is None else data.masks.nbytes)
+    rundir.free_space_check(out, int(1.1 * (cached + kept + checkpoints)))

@@ -3,13 +3,13 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
 from learnaug import rundir
 from learnaug.errors import RunError
-from learnaug.methods import CONTROLS, METHODS
+from learnaug.methods import CONTROLS, METHODS, unfit_for_masks
 from learnaug.methods.folders import load_folder
 from learnaug.nets import Spec
 from learnaug.study.job import newest_augmenter
@@ -117,7 +117,8 @@ def compare(
 
     Args:
         data: anything that `learnaug.load` takes.
-        methods: names, chained by "+"; None means all fixed methods. The controls are added.
+        methods: names, chained by "+"; None means all fixed methods (that can move masks, where
+            there are some). The controls are added.
         model: name, "package.module:function", module or factory; None chooses by size and count.
         baseline: the method that the best one is held against.
         seeds: screening seeds a method.
@@ -152,6 +153,9 @@ def compare(
     progress, stop = Progress(say), Stop(minutes)
     folder = folder_for(data, out)
     with listening(stop), owned(folder, data, size, classes) as images:
+        if not methods and images.masks is not None:
+            fitting = tuple(name for name in request.methods if not unfit_for_masks(name))
+            request = replace(request, methods=fitting)
         world = prepare(folder, images, request, name_of(data, images), progress, stop)
         return go_on(world, jobs=jobs, stop=stop, progress=progress)
 

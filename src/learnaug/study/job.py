@@ -20,7 +20,7 @@ from learnaug.errors import LearnaugError, RunError, printable
 from learnaug.methods import Budget, Learned, Learning, gallery
 from learnaug.study.plan import Job
 from learnaug.study.world import World
-from learnaug.training import Keep, Stopped, choose_device, fit, measure, predict
+from learnaug.training import Keep, Stopped, choose_device, fit, goal_of
 
 __all__ = ["begin", "finished", "learn_part", "newest_augmenter", "read_status", "run_job"]
 
@@ -165,14 +165,11 @@ def _score(
     world: World, job: Job, run: Path, model: nn.Module, part: ImageSet, device: torch.device
 ) -> float:
     """Read the part once: predictions, then figures from them."""
-    probabilities = predict(model, part, device, world.plan.precision)
-    figures = measure(probabilities, part.labels, part.classes) | {"part": job.part}
-    rundir.write_arrays(
-        rundir.predictions_path(run),
-        probabilities=probabilities,
-        labels=part.labels,
-        ids=np.array(part.ids),
-    )
+    goal = goal_of(part)
+    found = goal.predict(model, part, device, world.plan.precision)
+    figures = goal.measure(found, part) | {"part": job.part}
+    kept = goal.arrays(found, part) | {"ids": np.array(part.ids)}
+    rundir.write_arrays(rundir.predictions_path(run), **kept)
     rundir.write_json(rundir.metrics_path(run), figures)
     return float(figures[world.plan.metric])
 

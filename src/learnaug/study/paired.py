@@ -18,7 +18,7 @@ from learnaug.study.prepare import Request, folder_for, name_of, owned, prepare,
 from learnaug.study.progress import Progress, Say
 from learnaug.study.stop import Interrupted, Stop, listening
 from learnaug.study.world import World, open_world, overlap
-from learnaug.training import Recipe
+from learnaug.training import Recipe, watched
 
 __all__ = ["Arm", "Forecast", "Pairs", "foresee", "pairs", "read_pairs", "words_of"]
 
@@ -245,7 +245,7 @@ def _arm(world: World, method: str) -> Arm:
         scores[job.seed] = float(status["score"])
         seconds.append(sum(status["seconds"].values()))
         if rows := _watched(run):
-            seen = [row["valid_accuracy"] for row in rows]
+            seen = [score for row in rows if (score := watched(row)) is not None]
             last[job.seed], best[job.seed] = seen[-1], max(seen)
             gap[job.seed] = rows[-1]["valid_loss"] - rows[-1]["train_loss"]
     mean = sum(seconds) / len(seconds) if seconds else None

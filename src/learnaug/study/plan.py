@@ -49,7 +49,7 @@ class Plan:
         seeds: number of screening seeds a method; they are the pairs 0 … seeds - 1.
         confirm_seeds: number of fresh seeds of the confirm stage; the pairs after those.
         seed: root of every random stream.
-        metric: "accuracy" or "balanced_accuracy".
+        metric: "accuracy" or "balanced_accuracy"; "mean_iou" for images with masks.
         delta: smallest difference of interest, as a fraction.
         model: name of the net, or the words for a net given in Python.
         recipe: how each target is trained.

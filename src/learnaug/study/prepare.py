@@ -18,7 +18,7 @@ from learnaug import nets, rundir
 from learnaug.data import ImageSet, Report, Split, check, load, metric_for, repeats_needed
 from learnaug.data.findings import as_error, stopping
 from learnaug.errors import UsageError, nearest
-from learnaug.methods import resolve
+from learnaug.methods import refusal, resolve, unfit_for_masks
 from learnaug.nets import Spec
 from learnaug.ops import TABLE
 from learnaug.seeds import Seeds
@@ -43,6 +43,7 @@ from learnaug.training import (
     choose_precision,
     cores,
     default_epochs,
+    goal_of,
 )
 
 __all__ = ["Request", "folder_for", "name_of", "owned", "prepare", "workers"]
@@ -101,18 +102,8 @@ class Request:
 
 
 def images_of(data: Any, size: int | None, classes: Any) -> ImageSet:
-    """Return the image set of anything that `load` reads; images with masks are refused.
-
-    Raises:
-        UsageError: the set has masks in place of classes.
-    """
-    images = data if isinstance(data, ImageSet) else load(data, size=size, classes=classes)
-    if images.masks is not None:
-        raise UsageError(
-            f"{images.name} has masks (segmentation), but training takes classes so far",
-            mend="`learnaug check` reads it; give class folders to train on",
-        )
-    return images
+    """Return the image set of anything that `load` reads."""
+    return data if isinstance(data, ImageSet) else load(data, size=size, classes=classes)
 
 
 def folder_for(data: Any, out: str | Path | None, suffix: str = "") -> Path:
@@ -173,6 +164,8 @@ def prepare(
     Raises:
         Interrupted: the user asked to stop.
     """
+    if data.masks is not None:
+        _require_masks_fit(request.methods, given)
     report = _checked(data, request.drop_duplicates, progress)
     _heed(stop)
     groups = report.duplicates.groups(len(data))
@@ -182,7 +175,10 @@ def prepare(
     spec = plan.model if module is None else module
     draft = World(folder, plan, data, (first,), spec, groups)
     net = draft.net(Seeds(request.seed))
-    nets.check_model(net, data.channels, data.size, len(data.classes), name=plan.model)
+    nets.check_model(
+        net, data.channels, data.size, len(data.classes),
+        name=plan.model, task=goal_of(data).name,
+    )  # fmt: skip
     plan = replace(plan, net=net_digest(net), given=digest_of(given, folder))
     if rundir.plan_path(folder).is_file():
         _require_known(folder, plan, request)
@@ -197,6 +193,20 @@ def prepare(
     budget.require_space(folder, data, plan, parameters, number)
     _write(folder, plan, data, report, groups, given)
     return open_world(folder, module)
+
+
+def _require_masks_fit(methods: Sequence[str], given: Augmenter | None) -> None:
+    """Refuse methods that cannot be used on images with masks.
+
+    Raises:
+        UsageError: names each of them, and why.
+    """
+    reasons = {name: unfit_for_masks(name) for name in methods if name != GIVEN}
+    reasons |= {"the given augmenter": refusal(given)} if given else {}
+    faults = [f"{name}: {why}" for name, why in reasons.items() if why]
+    if faults:
+        words = "these methods cannot be used on images with masks"
+        raise UsageError(words, faults, "leave them out")
 
 
 def _write(
@@ -226,9 +236,8 @@ def _plan(request: Request, data: ImageSet, first: Split, source: str) -> Plan:
     repeats = repeats_needed(first) if request.kind in ("compare", "pairs") else 1
     if repeats > 1:
         notes = (*notes, REPEATED.format(images=len(first.test), repeats=repeats))
-    recipe = request.recipe or Recipe(epochs=default_epochs(n))
+    recipe = request.recipe or Recipe(epochs=default_epochs(n), batch_size=goal_of(data).batch)
     where = choose_device(request.device)
-    counts = np.bincount(data.labels, minlength=len(data.classes)).tolist()
     return Plan(
         kind=request.kind,
         methods=request.methods,
@@ -236,7 +245,7 @@ def _plan(request: Request, data: ImageSet, first: Split, source: str) -> Plan:
         seeds=request.seeds,
         confirm_seeds=request.confirm_seeds,
         seed=request.seed,
-        metric=metric_for(counts),
+        metric=_metric(data),
         delta=DELTA,
         model=_model_name(request.model, n, data),
         recipe=replace(
@@ -257,6 +266,12 @@ def _plan(request: Request, data: ImageSet, first: Split, source: str) -> Plan:
         notes=notes,
         versions=versions(),
     )
+
+
+def _metric(data: ImageSet) -> str:
+    if data.masks is not None:
+        return goal_of(data).score
+    return metric_for(np.bincount(data.labels, minlength=len(data.classes)).tolist())
 
 
 def _require_known(folder: Path, plan: Plan, request: Request) -> None:
@@ -292,7 +307,7 @@ def _checked(data: ImageSet, drop_duplicates: bool, progress: Progress) -> Repor
 
 def _model_name(model: Spec, n: int, data: ImageSet) -> str:
     if model is None:
-        return nets.default_net(n, data.size)
+        return nets.default_net(n, data.size, goal_of(data).name)
     if isinstance(model, str):
         return model
     name = type(model).__name__ if isinstance(model, nn.Module) else getattr(model, "__name__", "?")

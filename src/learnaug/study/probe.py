@@ -15,9 +15,9 @@ from learnaug.methods import Budget, Learned, Learning, is_learned
 from learnaug.methods.table import augmenter
 from learnaug.study.world import World
 from learnaug.training import Keep, Phase, Recipe, Stopped, choose_device, fit, predict
-from learnaug.training.classify import SEEN, WATCHED
-from learnaug.training.evaluate import Normalise
+from learnaug.training.forward import Normalise
 from learnaug.training.loop import LOG_ROWS
+from learnaug.training.target import SEEN, WATCHED
 
 __all__ = ["Cost", "Probe", "cost_of"]
 

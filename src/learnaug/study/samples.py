@@ -2,11 +2,14 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+from typing import Any
+
 import numpy as np
 from numpy.typing import NDArray
 
 from learnaug import rundir
-from learnaug.data import make_batch
+from learnaug.data import Batch, make_batch
 from learnaug.methods import is_learned
 from learnaug.methods.table import augmenter
 from learnaug.seeds import Seeds
@@ -20,24 +23,40 @@ ORIGINAL = "original"
 
 
 def write_samples(world: World) -> None:
-    """Write the same few training images under every fixed method; uint8 [rows, n, C, H, W]."""
+    """Write the same few training images under every fixed method; uint8 [rows, n, C, H, W].
+
+    Masks stand beside them, uint8 [rows, n, H, W].
+    """
     done = rundir.samples_path(world.out, ORIGINAL)
     if done.is_file():
         return
     train = world.part(0, "train")
-    chosen = _one_of_each_class(train.labels)
+    masked = train.masks is not None
+    chosen = _spread(len(train)) if masked else _one_of_each_class(train.labels)
     batch = make_batch(train, chosen)
     for method in world.plan.methods:
         if is_learned(method):
             continue
         augment = augmenter(method, world.plan.operations)
         seeds = Seeds(world.plan.seed).child("samples", method)
-        rows = [augment(batch, train, seeds.child(row)).images.numpy() for row in range(ROWS)]
-        rundir.write_arrays(rundir.samples_path(world.out, method), images=np.stack(rows))
+        rows = [augment(batch, train, seeds.child(row)) for row in range(ROWS)]
+        rundir.write_arrays(rundir.samples_path(world.out, method), **_arrays(rows, masked))
     # Written last: its presence says that the others are whole.
-    rundir.write_arrays(
-        done, images=batch.images.numpy()[None], labels=train.labels[chosen].astype(np.int64)
-    )
+    labels = {} if masked else {"labels": train.labels[chosen].astype(np.int64)}
+    rundir.write_arrays(done, **_arrays([batch], masked), **labels)
+
+
+def _arrays(rows: Sequence[Batch], masked: bool) -> dict[str, NDArray[Any]]:
+    """Return the pictures of some batches, and their masks as uint8 [rows, n, H, W]."""
+    found: dict[str, NDArray[Any]] = {"images": np.stack([row.images.numpy() for row in rows])}
+    if masked:
+        found["masks"] = np.stack([row.targets.numpy().astype(np.uint8) for row in rows])
+    return found
+
+
+def _spread(n: int) -> NDArray[np.int64]:
+    """Return PICTURES positions, evenly spaced."""
+    return np.unique(np.linspace(0, n - 1, PICTURES).astype(np.int64))
 
 
 def _one_of_each_class(labels: NDArray[np.int64]) -> NDArray[np.int64]:

@@ -10,9 +10,8 @@ from typing import Any
 import numpy as np
 
 from learnaug import rundir, stats
-from learnaug.data import ImageSet
 from learnaug.methods import is_learned
-from learnaug.seeds import Seeds
+from learnaug.study.images import image_interval
 from learnaug.study.job import read_status
 from learnaug.study.plan import Job, Plan
 from learnaug.study.world import World, overlap
@@ -131,12 +130,12 @@ def _verdict(world: World, jobs: list[Job], candidate: str, baseline: str) -> di
         baseline,
         [scores[candidate][seed] for seed in seeds],
         [scores[baseline][seed] for seed in seeds],
-        _images(world, seeds, candidate, baseline) if seeds else None,
+        image_interval(world, seeds, candidate, baseline) if seeds else None,
         delta=plan.delta,
         failed=(failed[candidate], failed[baseline]),
         planned=(plan.confirm_seeds, plan.confirm_seeds),
         overlap=overlap(world.splits),
-        metric=plan.metric.replace("_", " "),
+        metric=stats.metric_words(plan.metric),
     )
     waiting = 2 * plan.confirm_seeds - sum(len(s) for s in scores.values()) - sum(failed.values())
     if waiting:
@@ -147,31 +146,3 @@ def _verdict(world: World, jobs: list[Job], candidate: str, baseline: str) -> di
         )
         found = replace(found, outcome="too-few-runs", words=words)
     return asdict(found)
-
-
-def _images(
-    world: World, seeds: list[int], candidate: str, baseline: str
-) -> tuple[float, float] | None:
-    """Return the interval of the difference for new images: correctness averaged over seeds."""
-    n = len(world.data)
-    right, times = {m: np.zeros(n) for m in (candidate, baseline)}, np.zeros(n)
-    for seed in seeds:
-        test = world.splits[seed % len(world.splits)].test
-        times[test] += 1
-        for method in (candidate, baseline):
-            run = rundir.run_folder(world.out, method, seed)
-            found = rundir.read_arrays(rundir.predictions_path(run))
-            right[method][test] += found["probabilities"].argmax(1) == found["labels"]
-    seen = times > 0
-    clusters = np.asarray(world.clusters)
-    if len(np.unique(clusters[seen])) < 2:
-        return None  # one group says nothing about new groups; the words speak of these images
-    data: ImageSet = world.data
-    gen = Seeds(world.plan.seed).child("image-interval", candidate, baseline).numpy()
-    return stats.image_interval(
-        right[candidate][seen] / times[seen],
-        right[baseline][seen] / times[seen],
-        clusters[seen],
-        gen,
-        labels=data.labels[seen] if world.plan.metric == "balanced_accuracy" else None,
-    )

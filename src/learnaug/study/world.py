@@ -21,7 +21,7 @@ from learnaug.methods import Given, Method, load_augmenter, resolve
 from learnaug.nets import Spec
 from learnaug.seeds import Seeds
 from learnaug.study.plan import FRACTIONS, Plan
-from learnaug.training import Augmenter
+from learnaug.training import Augmenter, goal_of
 
 __all__ = [
     "GIVEN",
@@ -38,6 +38,7 @@ __all__ = [
 GIVEN = "given"  # the name of an augmenter that came from a folder or file
 CLUSTERS = "clusters.npy"
 ARRAYS = ("images", "labels", "groups", "parts")
+MASKS = "masks.npy"
 
 
 @dataclass(frozen=True, slots=True)
@@ -82,9 +83,9 @@ class World:
     def builder(self) -> Callable[[Seeds], nn.Module]:
         """Return what builds a fresh net from keyed seeds, and knows nothing of the data."""
         channels, size, classes = self.data.channels, self.data.size, len(self.data.classes)
-        model = self.model
+        model, task = self.model, goal_of(self.data).name
         return lambda seeds: nets.build(
-            model, channels=channels, size=size, classes=classes, seeds=seeds
+            model, channels=channels, size=size, classes=classes, seeds=seeds, task=task
         )
 
 
@@ -92,6 +93,8 @@ def store_data(out: Path, data: ImageSet) -> None:
     """Write the decoded data into the run folder, so that every run and resumption reads it."""
     for name in ARRAYS:
         rundir.write_map(rundir.cache_path(out, f"{name}.npy"), getattr(data, name))
+    if data.masks is not None:
+        rundir.write_map(rundir.cache_path(out, MASKS), data.masks)
     names = {"name": data.name, "classes": data.classes, "ids": data.ids}
     rundir.write_json(rundir.cache_path(out, "names.json"), names)
 
@@ -134,6 +137,8 @@ def open_world(out: Path, model: Spec = None) -> World:
     arrays: dict[str, Any] = {
         n: rundir.read_map(rundir.cache_path(out, f"{n}.npy")) for n in ARRAYS
     }
+    if plan.metric == "mean_iou":
+        arrays["masks"] = rundir.read_map(rundir.cache_path(out, MASKS))
     names = rundir.read_json(rundir.cache_path(out, "names.json"), limit=1 << 30)
     data = ImageSet(
         name=names["name"], classes=tuple(names["classes"]), ids=tuple(names["ids"]), **arrays

@@ -17,7 +17,7 @@ import numpy as np
 from learnaug import rundir
 from learnaug.data import Batch, ImageSet, load, make_batch
 from learnaug.errors import UsageError
-from learnaug.methods import Chain, PolicyAugmenter, load_augmenter, policy_of, traced
+from learnaug.methods import Chain, PolicyAugmenter, load_augmenter, refusal, traced
 from learnaug.ops import Drawn
 from learnaug.seeds import Seeds
 from learnaug.study import manifest
@@ -166,10 +166,8 @@ def _rows(
 
 def _refuse_unfit(augment: Augmenter, images: ImageSet, seeds: Seeds) -> None:
     """Refuse what cannot be done to these pictures before anything is written."""
-    policy = policy_of(augment)
-    used = {element.op for element in policy.elements()} if policy else set()
-    if images.masks is not None and "mixup" in used:
-        raise UsageError("mixup cannot be used with masks: use cutmix, whose pixels stay whole")
+    if images.masks is not None and (why := refusal(augment)):
+        raise UsageError(why)
     traced(augment, make_batch(images, np.arange(min(BATCH, len(images)))), images, seeds)
 
 

@@ -1,4 +1,4 @@
-"""Classification: the task that the loop trains, and `fit`, which puts the two together."""
+"""Classification: the loss, the predictions and the figures of a target that names classes."""
 
 from __future__ import annotations
 
@@ -9,21 +9,13 @@ import torch
 from numpy.typing import NDArray
 from torch import Tensor, nn
 
-from learnaug.data import ImageSet, batches, make_batch
-from learnaug.errors import RunError
-from learnaug.nets.rng import forked, reseed
-from learnaug.seeds import Seeds
-from learnaug.stats import accuracy, nll
-from learnaug.training.augmenter import Phase, phase_at
-from learnaug.training.evaluate import Normalise, predict
-from learnaug.training.loop import Keep, run
-from learnaug.training.recipe import Recipe, learning_rate
+from learnaug import stats
+from learnaug.data import ImageSet
+from learnaug.training.forward import logits_of
 
-__all__ = ["Classification", "fit", "soft_cross_entropy"]
+__all__ = ["arrays", "measure", "predict", "soft_cross_entropy"]
 
-
-WATCHED = 500  # validation pictures of the learning curve: its cost stays small beside training
-SEEN = 200  # training pictures of it
+BATCH = 256
 
 
 def soft_cross_entropy(
@@ -48,205 +40,33 @@ def soft_cross_entropy(
     return -((targets * logits.log_softmax(1)).sum(1) * weights).mean()
 
 
-class Classification:
-    """A classifier being trained: the network, its optimiser and where its batches come from.
+def predict(
+    model: nn.Module, data: ImageSet, device: torch.device, precision: str
+) -> NDArray[np.float32]:
+    """Return class probabilities for every picture: float32 [N, K], rows sum to 1."""
+    parts = logits_of(model, data, device, precision, BATCH)
+    return torch.cat([logits.softmax(1).cpu() for _, logits in parts]).numpy()
+
+
+def measure(probabilities: NDArray[np.float32], data: ImageSet) -> dict[str, Any]:
+    """Return n, accuracy, balanced accuracy, NLL, ECE and accuracy per class (fractions, nats).
 
     Args:
-        model: uint8 [B, C, H, W] -> logits [B, K]; trained in place.
-        train: the training part.
-        valid: at most WATCHED of its pictures are measured for the learning curve, and at most
-            SEEN of the training part's; None: nothing.
-        curriculum: which augmenter has which share of the updates.
-        recipe: how to train.
-        device: where.
-        precision: "fp32" or "bf16" (autocast).
+        probabilities: float [N, K].
+        data: the N pictures with labels; a class without a picture has accuracy None.
     """
-
-    def __init__(
-        self,
-        model: nn.Module,
-        train: ImageSet,
-        valid: ImageSet | None,
-        curriculum: tuple[Phase, ...],
-        recipe: Recipe,
-        device: torch.device,
-        precision: str,
-    ) -> None:
-        self.model, self.train = model, train
-        self.watched = None if valid is None else _some(valid, WATCHED)
-        self.seen = _some(train, SEEN)
-        self.curriculum, self.recipe = curriculum, recipe
-        self.device, self.precision = device, precision
-        self.updates = recipe.updates(len(train))
-        self.optimiser = make_optimiser(model, recipe)
-
-    def step(self, update: int, seeds: Seeds) -> float:
-        """Make one optimiser step: draw, augment, forward, backward, check, step."""
-        chosen = self.chosen(update, seeds)
-        batch = make_batch(self.train, chosen, self.device)
-        phase = phase_at(self.curriculum, update, self.updates)
-        batch = phase.augmenter(batch, self.train, seeds.child("augment", update))
-        reseed(seeds.child("dropout", update), self.device)
-        self.model.train()
-        with self.autocast():
-            logits = self.model(batch.images)
-        loss = soft_cross_entropy(
-            logits.float(), batch.targets, batch.weights, self.recipe.label_smoothing
-        )
-        self.optimiser.zero_grad(set_to_none=True)
-        loss.backward()  # type: ignore[no-untyped-call]
-        self.descend(loss, update, chosen)
-        return float(loss.detach())
-
-    def chosen(self, update: int, seeds: Seeds) -> NDArray[np.int64]:
-        """Return which training pictures make up an update: int64 [B]."""
-        size = min(self.recipe.batch_size, len(self.train))
-        return batches(len(self.train), size, update, seeds)
-
-    def autocast(self) -> torch.autocast:
-        """Return the block in which nets compute in the number format of the run."""
-        return torch.autocast(self.device.type, torch.bfloat16, enabled=self.precision == "bf16")
-
-    def descend(self, loss: Tensor, update: int, chosen: NDArray[np.int64]) -> None:
-        """Step with the gradients that lie on the model; raise RunError where one is not finite."""
-        for group in self.optimiser.param_groups:
-            group["lr"] = learning_rate(self.recipe, update, self.updates)
-        norm = self.checked_norm(self.model, loss, update, chosen)
-        if norm > self.recipe.clip:
-            # In the model's order: another order of the sum is another last bit of the norm.
-            nn.utils.clip_grads_with_norm_(self.model.parameters(), self.recipe.clip, norm)
-        self.optimiser.step()
-
-    def measure(self, update: int) -> dict[str, Any]:
-        """Return epoch, learning rate, and the figures of both parts after this update.
-
-        valid_accuracy (a fraction), valid_loss and train_loss (cross entropy, nats) are those of
-        the model in use on pictures as they are: without augmentation, dropout or smoothing. The
-        last two apart say how far it overfits, whatever it is trained with.
-        """
-        epoch = update * min(self.recipe.batch_size, len(self.train)) / len(self.train)
-        rate = learning_rate(self.recipe, update - 1, self.updates)
-        row = dict.fromkeys(("valid_accuracy", "valid_loss", "train_loss"))
-        if self.watched is not None and len(self.watched):
-            valid, train = (
-                predict(self.model, part, self.device, self.precision)
-                for part in (self.watched, self.seen)
-            )
-            row["valid_accuracy"] = accuracy(valid, self.watched.labels)
-            row["valid_loss"] = nll(valid, self.watched.labels)
-            row["train_loss"] = nll(train, self.seen.labels)
-        return {"epoch": round(epoch, 4), **row, "lr": rate}
-
-    def tensors(self) -> dict[str, Tensor]:
-        """Return weights, buffers and the optimiser's state under flat names."""
-        out = {f"model.{name}": value for name, value in self.model.state_dict().items()}
-        return out | optimiser_tensors(self.optimiser, "optimiser")
-
-    def restore(self, tensors: dict[str, Tensor]) -> None:
-        """Take back what `tensors` returned, in the memory layout that the weights have now."""
-        weights = {k[6:]: v for k, v in tensors.items() if k.startswith("model.")}
-        self.model.load_state_dict(weights)
-        restore_optimiser(self.optimiser, tensors, "optimiser")
-
-    def checked_norm(
-        self, net: nn.Module, loss: Tensor, update: int, chosen: NDArray[np.int64]
-    ) -> Tensor:
-        """Return the norm of a net's gradients; RunError where it or the loss is not finite."""
-        learned = list(net.parameters())
-        norm = nn.utils.get_total_norm([p.grad for p in learned if p.grad is not None])
-        if torch.isfinite(loss) and torch.isfinite(norm):
-            return norm
-        named = net.named_parameters()
-        bad = [n for n, p in named if p.grad is not None and not p.grad.isfinite().all()]
-        ids = ", ".join(self.train.ids[i] for i in chosen[:5])
-        rate = learning_rate(self.recipe, update, self.updates)
-        where = [
-            f"loss {float(loss.detach())}, gradient norm {float(norm)}, learning rate {rate:.3g}",
-            f"gradients that are not finite: {', '.join(bad[:5]) or 'none'}",
-            f"batch of update {update}: {ids}, …",
-        ]
-        raise RunError(
-            f"training stopped at update {update}: loss or gradient is not finite",
-            where,
-            "lower the learning rate, or look at these images",
-        )
-
-
-def optimiser_tensors(optimiser: torch.optim.Optimizer, prefix: str) -> dict[str, Tensor]:
-    """Return the optimiser's state under flat names that begin with `prefix`."""
+    labels, classes = data.labels, data.classes
+    per_class = stats.per_class_accuracy(probabilities, labels, len(classes))
     return {
-        f"{prefix}.{index}.{name}": value
-        for index, state in optimiser.state_dict()["state"].items()
-        for name, value in state.items()
+        "n": len(labels),
+        "accuracy": stats.accuracy(probabilities, labels),
+        "balanced_accuracy": stats.balanced_accuracy(probabilities, labels),
+        "nll": stats.nll(probabilities, labels),
+        "ece": stats.ece(probabilities, labels),
+        "per_class": dict(zip(classes, per_class, strict=True)),
     }
 
 
-def restore_optimiser(
-    optimiser: torch.optim.Optimizer, tensors: dict[str, Tensor], prefix: str
-) -> None:
-    """Take back what `optimiser_tensors` returned, in the layout that the weights have now."""
-    parameters = [p for group in optimiser.param_groups for p in group["params"]]
-    for key, value in tensors.items():
-        if key.startswith(f"{prefix}."):
-            _, index, name = key.split(".", 2)
-            owner = parameters[int(index)]
-            like = owner if value.shape == owner.shape else value
-            place = torch.empty_like(like, dtype=value.dtype)
-            optimiser.state[owner][name] = place.copy_(value)
-
-
-def _some(data: ImageSet, most: int) -> ImageSet:
-    """Return at most `most` pictures, evenly spaced."""
-    if len(data) <= most:
-        return data
-    return data.take(np.linspace(0, len(data) - 1, most).astype(np.int64))
-
-
-def make_optimiser(model: nn.Module, recipe: Recipe) -> torch.optim.Optimizer:
-    """Return the fused optimiser of the recipe; biases and norm parameters do not decay."""
-    parameters = [p for p in model.parameters() if p.requires_grad]
-    groups = [
-        {"params": [p for p in parameters if p.ndim > 1], "weight_decay": recipe.weight_decay},
-        {"params": [p for p in parameters if p.ndim <= 1], "weight_decay": 0.0},
-    ]
-    groups = [group for group in groups if group["params"]]
-    if recipe.optimiser == "adamw":
-        return torch.optim.AdamW(groups, lr=recipe.lr, fused=True)
-    return torch.optim.SGD(groups, lr=recipe.lr, momentum=0.9, nesterov=True, fused=True)
-
-
-def fit(
-    net: nn.Module,
-    train: ImageSet,
-    valid: ImageSet | None,
-    curriculum: tuple[Phase, ...],
-    recipe: Recipe,
-    *,
-    seeds: Seeds,
-    device: torch.device,
-    precision: str,
-    keep: Keep,
-) -> nn.Module:
-    """Train `net` on `train` and return the model from uint8 pictures to logits.
-
-    The global random state of PyTorch is what it was before, after the call too.
-
-    Args:
-        net: normalised float [B, C, H, W] -> logits [B, K]; trained in place.
-        train, valid: parts of one image set; `valid` is only watched.
-        curriculum: phases of augmentation, in order.
-        recipe: how to train.
-        seeds: keys the order of the images, the augmentation and the dropout.
-        device, precision: where and in which number format.
-        keep: log, checkpoints, progress and stop.
-
-    Raises:
-        RunError: a loss or gradient is not finite.
-        Stopped: `keep.stop` asked for it.
-    """
-    model = nn.Sequential(Normalise.of(train), net).to(device)
-    model = model.to(memory_format=torch.channels_last)
-    task = Classification(model, train, valid, curriculum, recipe, device, precision)
-    with forked(device):
-        run(task, task.updates, seeds, keep)
-    return model.eval()
+def arrays(probabilities: NDArray[np.float32], data: ImageSet) -> dict[str, NDArray[Any]]:
+    """Return what predictions.npz keeps: probabilities [N, K] and labels [N]."""
+    return {"probabilities": probabilities, "labels": data.labels}

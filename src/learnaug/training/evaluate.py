@@ -1,90 +1,87 @@
-"""From pictures to probabilities, and from probabilities to the numbers of the report."""
+"""The one place where labels and masks part: what a target is trained for, and its figures."""
 
 from __future__ import annotations
 
-from typing import Any
+from collections.abc import Callable
+from dataclasses import dataclass
+from typing import Any, Literal
 
 import numpy as np
 import torch
 from numpy.typing import NDArray
 from torch import Tensor, nn
 
-from learnaug import stats
 from learnaug.data import ImageSet
+from learnaug.stats import Overlap
+from learnaug.training import classify, segment
 
-__all__ = ["Normalise", "measure", "predict"]
+__all__ = ["Goal", "Predictions", "goal_of", "measure", "predict", "watched"]
 
-BATCH = 256
-
-
-class Normalise(nn.Module):
-    """uint8 pictures to network input: (x / 255 - mean) / std per channel of the training part.
-
-    Shapes: uint8 [B, C, H, W] -> float32 [B, C, H, W], channels last in memory.
-
-    Args:
-        mean, std: [C], of x / 255 over the training part; a constant channel counts as std 1.
-    """
-
-    def __init__(self, mean: Tensor, std: Tensor) -> None:
-        super().__init__()
-        self.register_buffer("scale", 1 / (255 * std.view(1, -1, 1, 1)))
-        self.register_buffer("shift", -mean.view(1, -1, 1, 1) / std.view(1, -1, 1, 1))
-        self.scale: Tensor
-        self.shift: Tensor
-
-    @staticmethod
-    def of(data: ImageSet) -> Normalise:
-        """Return the normalisation that the pictures of `data` define."""
-        counts = np.zeros((data.images.shape[1], 256), np.int64)
-        for start in range(0, len(data), 4096):
-            block = np.asarray(data.images[start : start + 4096])
-            for channel in range(block.shape[1]):
-                counts[channel] += np.bincount(block[:, channel].ravel(), minlength=256)
-        grey = np.arange(256) / 255
-        share = counts / counts.sum(1, keepdims=True)
-        mean = share @ grey
-        std = np.sqrt(np.maximum(share @ grey**2 - mean**2, 0))
-        std[std < 1e-4] = 1.0
-        return Normalise(torch.tensor(mean).float(), torch.tensor(std).float())
-
-    def forward(self, images: Tensor) -> Tensor:
-        """Return float32 pictures with mean 0 and standard deviation 1 over the training part."""
-        flat = images.to(memory_format=torch.channels_last).float()
-        return flat * self.scale + self.shift
+Predictions = NDArray[np.float32] | Overlap
 
 
-@torch.no_grad()
-def predict(
-    model: nn.Module, data: ImageSet, device: torch.device, precision: str
-) -> NDArray[np.float32]:
-    """Return class probabilities for every picture: float32 [N, K], rows sum to 1."""
-    model.eval()
-    out = []
-    for start in range(0, len(data), BATCH):
-        images = torch.from_numpy(np.ascontiguousarray(data.images[start : start + BATCH]))
-        with torch.autocast(device.type, torch.bfloat16, enabled=precision == "bf16"):
-            logits = model(images.to(device))
-        out.append(logits.float().softmax(1).cpu())
-    return torch.cat(out).numpy()
-
-
-def measure(
-    probabilities: NDArray[np.float32], labels: NDArray[np.int64], classes: tuple[str, ...]
-) -> dict[str, Any]:
-    """Return n, accuracy, balanced accuracy, NLL, ECE and accuracy per class (fractions, nats).
+@dataclass(frozen=True, slots=True)
+class Goal:
+    """What a target is trained for.
 
     Args:
-        probabilities: float [N, K].
-        labels: int64 [N].
-        classes: K names; a class without a picture here has accuracy None.
+        name: "classification" or "segmentation".
+        score: the figure that the learning curve shows.
+        batch: images of an update, where no recipe says otherwise. A picture with a mask is many
+            examples, and few updates with many pictures learn less (benchmarks/segmentation.py).
+        loss: logits, targets, weights, label smoothing -> a number to descend.
+        predict: model, data, device, precision -> predictions of every picture.
+        measure: predictions, data -> figures with at least n, `score`, nll and per_class.
+        arrays: predictions, data -> what predictions.npz keeps.
     """
-    per_class = stats.per_class_accuracy(probabilities, labels, len(classes))
-    return {
-        "n": len(labels),
-        "accuracy": stats.accuracy(probabilities, labels),
-        "balanced_accuracy": stats.balanced_accuracy(probabilities, labels),
-        "nll": stats.nll(probabilities, labels),
-        "ece": stats.ece(probabilities, labels),
-        "per_class": dict(zip(classes, per_class, strict=True)),
-    }
+
+    name: Literal["classification", "segmentation"]
+    score: str
+    batch: int
+    loss: Callable[[Tensor, Tensor, Tensor, float], Tensor]
+    predict: Callable[[nn.Module, ImageSet, torch.device, str], Predictions]
+    measure: Callable[[Any, ImageSet], dict[str, Any]]
+    arrays: Callable[[Any, ImageSet], dict[str, NDArray[Any]]]
+
+
+GOALS = (
+    Goal(
+        "classification", "accuracy", 64, classify.soft_cross_entropy,
+        classify.predict, classify.measure, classify.arrays,
+    ),
+    Goal(
+        "segmentation", "mean_iou", 16, segment.pixel_cross_entropy,
+        segment.predict, segment.measure, segment.arrays,
+    ),
+)  # fmt: skip
+
+
+def goal_of(data: ImageSet) -> Goal:
+    """Return the goal of data with labels, or of data with masks."""
+    return GOALS[data.masks is not None]
+
+
+def predict(model: nn.Module, data: ImageSet, device: torch.device, precision: str) -> Predictions:
+    """Return class probabilities float32 [N, K], or for masks the `Overlap` of every picture.
+
+    Args:
+        model: from uint8 pictures to scores, as `fit` returns it.
+        data: N pictures with labels or masks.
+        device, precision: where and in which number format.
+    """
+    return goal_of(data).predict(model, data, device, precision)
+
+
+def measure(predictions: Predictions, data: ImageSet) -> dict[str, Any]:
+    """Return the figures of predictions: fractions, nats, and one figure a class.
+
+    For labels: n, accuracy, balanced_accuracy, nll, ece, and accuracy as per_class; for masks: n,
+    mean_iou, pixel_accuracy, nll, and IoU as per_class.
+    """
+    return goal_of(data).measure(predictions, data)
+
+
+def watched(row: dict[str, Any]) -> float | None:
+    """Return the validation score of a row of the learning curve, whatever the goal."""
+    found = (row.get(f"valid_{goal.score}") for goal in GOALS)
+    return next((float(value) for value in found if value is not None), None)

@@ -22,7 +22,7 @@ class Recipe:
 
     Args:
         epochs: passes over the training part; updates = ceil(epochs * n / batch_size).
-        batch_size: images an update.
+        batch_size: images an update; studies of images with masks take 16 by default.
         optimiser: "adamw" or "sgd" (Nesterov momentum 0.9).
         lr: peak learning rate, after the warm-up.
         weight_decay: decoupled for adamw, L2 for sgd; not on biases and norm parameters.

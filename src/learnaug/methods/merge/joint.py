@@ -20,12 +20,8 @@ from learnaug.methods.merge.networks import Merger, painted
 from learnaug.methods.merge.partners import Pool
 from learnaug.nets import reseed
 from learnaug.seeds import Seeds
-from learnaug.training.classify import (
-    Classification,
-    optimiser_tensors,
-    restore_optimiser,
-    soft_cross_entropy,
-)
+from learnaug.training.classify import soft_cross_entropy
+from learnaug.training.target import Target, optimiser_tensors, restore_optimiser
 
 if TYPE_CHECKING:
     from learnaug.methods.merge.method import SmartAugmentation
@@ -37,7 +33,7 @@ Ints = NDArray[np.int64]
 LOOKS = 6  # at what A makes of a few pictures, from before the first update to after the last
 
 
-class Joint(Classification):
+class Joint(Target):
     """Network A (merges) and B (the target), in one backward pass an update.
 
     A batch x of the usual order is A's target picture T; k others of the class are its input. Both

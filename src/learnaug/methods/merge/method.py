@@ -31,7 +31,7 @@ from learnaug.methods.merge.watch import PROBED, warnings, watch
 from learnaug.nets import forked
 from learnaug.seeds import Seeds
 from learnaug.training import Keep
-from learnaug.training.evaluate import Normalise
+from learnaug.training.forward import Normalise
 from learnaug.training.loop import run
 
 __all__ = ["PARTNERS", "SmartAugmentation"]
