@@ -54,5 +54,6 @@ def as_policy(source: Source) -> Policy:
         return policy
     raise UsageError(
         f"a policy is needed, but {type(augmenter).__name__} is none: it has weights of its own",
-        mend="augment whole batches: learnaug.interop.as_batch_transform or as_collate",
+        mend="augment whole batches: learnaug.interop.as_batch_transform or as_collate; a network "
+        "that merges is written as ONNX by learnaug.methods.merge.export_onnx",
     )
