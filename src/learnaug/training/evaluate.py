@@ -12,7 +12,7 @@ from torch import Tensor, nn
 from learnaug import stats
 from learnaug.data import ImageSet
 
-__all__ = ["Normalise", "measure", "predict"]
+__all__ = ["Normalise", "measure", "predict", "scored"]
 
 BATCH = 256
 
@@ -67,6 +67,36 @@ def predict(
             logits = model(images.to(device))
         out.append(logits.float().softmax(1).cpu())
     return torch.cat(out).numpy()
+
+
+@torch.no_grad()
+def scored(
+    model: nn.Module, images: Tensor, device: torch.device, precision: str
+) -> tuple[Tensor, Tensor]:
+    """Return the scores of pictures, and what the last dense layer was given (their features).
+
+    Where the model has no dense layer, the features are the scores.
+
+    Args:
+        model: uint8 [B, C, H, W] -> [B, K]; set to evaluation.
+        images: uint8 [B, C, H, W].
+        device, precision: where and in which number format.
+
+    Returns:
+        float32 [B, K] and [B, D], on the CPU.
+    """
+    model.eval()
+    seen: list[Tensor] = []
+    dense = [part for part in model.modules() if isinstance(part, nn.Linear)]
+    hook = dense and dense[-1].register_forward_pre_hook(lambda part, given: seen.append(given[0]))
+    out = []
+    for start in range(0, len(images), BATCH):
+        with torch.autocast(device.type, torch.bfloat16, enabled=precision == "bf16"):
+            out.append(model(images[start : start + BATCH].to(device)).float().cpu())
+    if hook:
+        hook.remove()
+    scores = torch.cat(out)
+    return scores, torch.cat(seen).flatten(1).float().cpu() if seen else scores
 
 
 def measure(
