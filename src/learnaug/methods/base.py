@@ -9,6 +9,7 @@ from typing import Any, Protocol
 import torch
 
 from learnaug.data import ImageSet
+from learnaug.ops.sets import OperationSet
 from learnaug.seeds import Seeds
 from learnaug.training import Augmenter, Keep, Phase, Recipe
 
@@ -33,6 +34,8 @@ class Learning:
             `fit(seeds=order)`; for methods that train the target themselves.
         before: augments the pictures before this method does (the members of a chain that stand
             in front of it); None: nothing.
+        wanted: operations that a later member of the chain would draw from, for a method that finds
+            out which ones may be used; None: no member takes any.
     """
 
     train: ImageSet
@@ -42,6 +45,7 @@ class Learning:
     init: Seeds = INIT
     order: Seeds = ORDER
     before: Augmenter | None = None
+    wanted: OperationSet | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -64,11 +68,14 @@ class Learned:
         curriculum: how the target is to be trained; by default all updates with the augmenter.
         target: a model from uint8 pictures to logits, as `fit` returns it, that was trained along
             with the augmentation; it is scored as it is. None: a fresh target is trained.
+        operations: what may be used, for the later members of a chain that draw from operations:
+            they take these in place of their own. None: the method has no say in that.
     """
 
     augmenter: Augmenter
     curriculum: tuple[Phase, ...] = ()
     target: torch.nn.Module | None = None
+    operations: OperationSet | None = None
 
     def phases(self) -> tuple[Phase, ...]:
         """Return the curriculum, or one phase with the augmenter where none was given."""

@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass, replace
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass, field, replace
 from typing import Any
 
 import torch
@@ -10,6 +11,7 @@ import torch
 from learnaug import ops
 from learnaug.methods.augmenters import Chain, PolicyAugmenter
 from learnaug.methods.base import Budget, Learned, Learning, Method
+from learnaug.ops.sets import OperationSet, operations_of
 from learnaug.seeds import Seeds
 from learnaug.training import Augmenter, Keep
 
@@ -22,9 +24,11 @@ class Fixed:
 
     Args:
         policy: what every picture is augmented with.
+        over: the same rule over the operations that another method found; None: it has none.
     """
 
     policy: ops.Policy
+    over: Callable[[OperationSet], ops.Policy] | None = field(default=None, compare=False)
 
     @property
     def augmenter(self) -> PolicyAugmenter:
@@ -49,6 +53,10 @@ class Chained:
     The target of the last member, where it trained one, is the target of the chain. A target that
     an earlier member trained has not seen the whole chain and is left: a fresh one is trained.
 
+    A member that finds out which operations may be used (`Learned.operations`) hands them to the
+    later members that draw from operations (`Fixed.over`). It is asked about theirs, and then does
+    not act itself: `safe-augmentation+trivialaugment` is TrivialAugment with what was found safe.
+
     Args:
         members: the methods, in the order in which their augmenters act.
     """
@@ -60,21 +68,40 @@ class Chained:
     ) -> Learned:
         """Let every member learn with seeds of its own and chain what they leave behind."""
         acting: tuple[Augmenter, ...] = ()
-        target = None
+        target, found, finder = None, None, None
         for i, member in enumerate(self.members):
+            takers = [m for m in self.members[i + 1 :] if isinstance(m, Fixed) and m.over]
+            if found and finder and isinstance(member, Fixed) and member.over:
+                acting = (*acting, replace(finder, policy=member.over(found)))
+                target = None
+                continue
             learned = member.learn(
-                replace(data, before=Chain(acting) if acting else data.before),
+                replace(
+                    data,
+                    before=Chain(acting) if acting else data.before,
+                    wanted=_wanted(takers) if takers else data.wanted,
+                ),
                 seeds=seeds.child("member", i),
                 device=device,
                 budget=budget,
                 keep=keep.child(f"member-{i}"),
             )
+            if takers and learned.operations and isinstance(learned.augmenter, PolicyAugmenter):
+                found, finder = learned.operations, learned.augmenter
+                continue
             acting, target = (*acting, learned.augmenter), learned.target
         return Learned(Chain(acting), target=target)
 
     def config(self) -> dict[str, Any]:
         """Return the configurations of the members."""
         return {"members": [member.config() for member in self.members]}
+
+
+def _wanted(takers: Sequence[Fixed]) -> OperationSet:
+    """Return the operations of all takers; the first one's ranges where two have the same."""
+    sets = [operations_of(taker.policy) for taker in takers]
+    branches = {name: branch for each in reversed(sets) for name, branch in each.branches}
+    return OperationSet("+".join(each.name for each in sets), tuple(branches.items()))
 
 
 @dataclass(frozen=True, slots=True)

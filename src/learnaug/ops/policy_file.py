@@ -142,7 +142,9 @@ def _policy_in(value: object, faults: list[str]) -> Policy | None:
     if got is None:
         return None
     entries = entries_in(got["stages"], "stages", MAX_STAGES, faults)
-    stages = [_stage_in(entry, keys, f"stages[{i}]", faults) for i, entry in numbered(entries, faults)]
+    stages = [
+        _stage_in(entry, keys, f"stages[{i}]", faults) for i, entry in numbered(entries, faults)
+    ]
     if faults:
         return None
     whole = tuple(stage for stage in stages if stage is not None)

@@ -85,9 +85,7 @@ class OperationSet:
         found = _set_in(value, faults)
         if faults or found is None:
             count = f"{len(faults)} fault" + ("s" if len(faults) != 1 else "")
-            raise ConfigError(
-                f"not an operation set: {count}", faults, "correct these places"
-            )
+            raise ConfigError(f"not an operation set: {count}", faults, "correct these places")
         return found
 
     def save(self, path: str | Path) -> None:
@@ -101,7 +99,7 @@ class OperationSet:
 
 
 def operations_of(policy: Policy, name: str | None = None) -> OperationSet:
-    """Return the operations that a policy draws from, each from no change to its furthest magnitude.
+    """Return the operations that a policy draws from, each from no change to its furthest.
 
     Where a policy has one operation at several magnitudes, the set has it once, with all of them.
 
@@ -181,9 +179,7 @@ def _set_in(value: object, faults: list[str]) -> OperationSet | None:
         return None
 
 
-def _row_in(
-    value: object, place: str, faults: list[str]
-) -> tuple[str, tuple[Element, ...]] | None:
+def _row_in(value: object, place: str, faults: list[str]) -> tuple[str, tuple[Element, ...]] | None:
     got = closed(value, "operation", place, faults, _KEYS, _NEEDED)
     if got is None:
         return None

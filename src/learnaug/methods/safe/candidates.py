@@ -3,13 +3,13 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from dataclasses import dataclass, replace
+from dataclasses import replace
 
 from learnaug.errors import ConfigError, UsageError, nearest
 from learnaug.ops import spaces
+from learnaug.ops.over import TURNS
 from learnaug.ops.policy import Element, Policy, Stage
 from learnaug.ops.sets import OperationSet, operations_of
-from learnaug.ops.over import TURNS
 from learnaug.ops.strength import moved
 from learnaug.ops.table import TABLE
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import replace
+from typing import Any
 
 import numpy as np
 import torch
@@ -43,21 +44,21 @@ class Subsets:
         self.shuffled, self.alike = order == "random", per == "batch"
 
     def draw(self, n: int, size: tuple[int, int], seeds: Seeds) -> tuple[Drawn, NDArray[np.bool_]]:
-        """Return what n pictures of that size (H, W) undergo, and which operations: bool [n, n_ops].
-        """
+        """Return what n pictures of size (H, W) undergo, and which operations: bool [n, n_ops]."""
         gen = seeds.child("subset").numpy()
         rows = 1 if self.alike else n
         chance = gen.random((rows, self.number))
         sizes = gen.integers(0, self.most + 1, rows)
         present = chance.argsort(1).argsort(1) < sizes[:, None]
         key = gen.random((rows, self.number)) if self.shuffled else np.zeros((rows, self.number))
-        present, key = (np.broadcast_to(a, (n, self.number)) for a in (present, key))
+        present = np.broadcast_to(present, (n, self.number)).copy()
+        key = np.broadcast_to(key, (n, self.number))
         drawn = ops.draw(self.policy, n, seeds.child("magnitude").numpy(), size)
         masked = replace(drawn, ops=np.where(present[:, self.owner], drawn.ops, np.int16(-1)))
         # A stable sort keeps the elements of one operation together and in their order.
         at = np.argsort(key[:, self.owner], axis=1, kind="stable")
-        moved = {name: _along(getattr(masked, name), at) for name in SLOTTED}
-        return replace(masked, **moved), present.copy()
+        moved: dict[str, Any] = {name: _along(getattr(masked, name), at) for name in SLOTTED}
+        return replace(masked, **moved), present
 
 
 def _along(values: NDArray[np.generic], at: NDArray[np.int64]) -> NDArray[np.generic]:

@@ -118,7 +118,8 @@ def effect_of(after: Scan, clean: Scan, labels: Ints, folds: Ints) -> Effect:
 
 
 def _lengths(vectors: Floats) -> Floats:
-    return np.sqrt(np.square(vectors.astype(np.float64)).sum(1)).astype(np.float32)
+    length: Floats = np.linalg.norm(vectors, axis=1).astype(np.float32)
+    return length
 
 
 def _mates(labels: Ints, folds: Ints) -> tuple[Ints, Ints]:

@@ -56,7 +56,7 @@ def fold_of(data: ImageSet, count: int, seeds: Seeds) -> Ints:
 
 
 def sample(data: ImageSet, most: int, seeds: Seeds) -> Ints:
-    """Return at most about `most` pictures in whole groups, as many of each class: int64, sorted."""
+    """Return at most about `most` pictures, whole groups, as many of each class: int64, sorted."""
     if len(data) <= most:
         return np.arange(len(data))
     group = join_groups(data.groups, None)

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import numpy as np
 import torch
@@ -67,6 +67,14 @@ class Bench:
         """Who judges them: int64 [N]."""
         return np.repeat(np.arange(len(self.judges)), [len(judge.rows) for judge in self.judges])
 
+    def thinned(self, most: int) -> Bench:
+        """Return the bench with at most about `most` pictures, evenly taken from every judge."""
+        each = max(1, most // len(self.judges))
+        judges = tuple(
+            replace(judge, rows=judge.rows[_even(len(judge.rows), each)]) for judge in self.judges
+        )
+        return replace(self, judges=judges)
+
     def scan(self, policy: ops.Policy, *name: str | int) -> Scan:
         """Return what the judges see after a policy; its draws are keyed by `name`."""
 
@@ -93,6 +101,10 @@ class Bench:
             features.numpy(),
             moved.numpy(),
         )
+
+
+def _even(n: int, most: int) -> NDArray[np.int64]:
+    return np.unique(np.linspace(0, n - 1, min(n, most)).astype(np.int64))
 
 
 def _joined(parts: Sequence[Scan]) -> Scan:
