@@ -100,7 +100,9 @@ class Auditor:
         group = join_groups(bench.data.groups, None)
         self.independent = len(np.unique(group[bench.rows]))
         self.clean = self.scan(ops.Policy((), "none"), "clean")
-        self.looks: Looks = real_looks(self.clean, self.labels, self.folds, len(bench.data.classes))
+        classes = len(bench.data.classes)
+        self.looks: Looks = real_looks(self.clean, self.labels, self.folds, classes)
+        self.sight = self.looks.sight()[1]
 
     def scan(self, policy: ops.Policy, *name: str | int) -> Scan:
         """Return what the judges see; Stopped where a stop was asked for."""
@@ -140,6 +142,7 @@ class Auditor:
             rate_of(right, self.independent),
             effect_of(after, self.clean, self.labels, self.folds),
             tuple(moves(self.looks, after)),
+            self.sight,
         )
 
     def pair(self, one: str, other: str, branches: dict[str, Branch]) -> Look:
@@ -185,15 +188,17 @@ class Auditor:
         classes = self.bench.data.classes
         safe = [p.look.branch[0].values[0] for p in parts if p.verdict == "safe"]
         told = "; ".join(
-            f"{p.words}: {p.verdict}, {why(p.look, self.rules, classes)}" for p in parts
+            f"{words}: {verdict}, {why(first.look, self.rules, classes)}"
+            for verdict in dict.fromkeys(verdicts)
+            for first, words in [_alike(parts, verdict)]
         )
         verdict: Verdict = "safe in part"
         if not safe:
             verdict = "unsafe" if set(verdicts) == {"unsafe"} else "undecided"
         elif len(safe) == len(parts):
             verdict = "safe"
-        first = plain.look.branch[0]
-        kept = (replace(first, values=tuple(safe)),) if safe else None
+        element = plain.look.branch[0]
+        kept = (replace(element, values=tuple(safe)),) if safe else None
         return replace(plain, verdict=verdict, kept=kept, parts=parts, why=told)
 
     def _smaller(self, plain: Finding, number: int) -> Finding:
@@ -226,3 +231,15 @@ class Auditor:
     def _part(self, words: str, number: int, branch: Branch, name: str) -> Part:
         look = self.look(number, branch, name, words)
         return Part(words, look, judged(look, self.rules))
+
+
+def _alike(parts: tuple[Part, ...], verdict: Verdict) -> tuple[Part, str]:
+    """Return the clearest of the magnitudes with this verdict, and the words for all of them."""
+    alike = [part for part in parts if part.verdict == verdict]
+    clearest = max(alike, key=_clarity)
+    numbers = ", ".join(part.words.split()[0] for part in alike)
+    return clearest, f"{numbers} {' '.join(alike[0].words.split()[1:])}"
+
+
+def _clarity(part: Part) -> tuple[float, float]:
+    return max((move.low for move in part.look.moves), default=0.0), part.look.rank.share

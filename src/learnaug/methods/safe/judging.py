@@ -23,8 +23,6 @@ from learnaug.training.loop import run
 
 __all__ = ["Course", "court"]
 
-CLEAN_SHARE = 0.5  # epochs of the plain classifier as a share of the detector's: it learns faster
-
 
 Maker = Callable[[ImageSet, "Course", Seeds, Keep | None], nn.Module]
 
@@ -37,7 +35,7 @@ class Course:
         net: what `nets.build` takes.
         subsets: what the detector's batches undergo.
         joint: whether the detector learns the class too.
-        recipe: of the detector; the classifier has half of its epochs.
+        recipe: of both nets.
         device, precision: where and in which number format.
     """
 
@@ -101,9 +99,10 @@ def _classifier(train: ImageSet, course: Course, seeds: Seeds, keep: Keep | None
     model = _model(train, course, len(train.classes), seeds.child("init", "classifier"))
     if keep is None:
         return model
-    recipe = replace(course.recipe, epochs=max(1, round(CLEAN_SHARE * course.recipe.epochs)))
     phases = (Phase(PolicyAugmenter(ops.Policy((), "none"))),)
-    task = Classification(model, train, None, phases, recipe, course.device, course.precision)
+    task = Classification(
+        model, train, None, phases, course.recipe, course.device, course.precision
+    )
     with nets.forked(course.device):
         run(task, task.updates, seeds.child("classifier"), keep)
     return model

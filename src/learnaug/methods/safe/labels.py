@@ -50,6 +50,19 @@ class Looks:
     near: Floats
     passing: Bools
 
+    def sight(self) -> tuple[float, float, float]:
+        """Return what share of pictures would be seen to move if all did, and its 95 % interval.
+
+        That is how often real pictures pass for their own class, less how often for any other one,
+        as a mean over classes. A classifier near chance has none: then nothing is known of labels.
+        """
+        n = len(self.labels)
+        own = self.passing[np.arange(n), self.labels]
+        others = max(1, self.passing.shape[1] - 1)
+        gain = own - (self.passing.sum(1) - own) / others
+        share, half = float(gain.mean()), Z * float(gain.std()) / math.sqrt(max(1, n))
+        return share, share - half, share + half
+
 
 @dataclass(frozen=True, slots=True)
 class Move:

@@ -15,6 +15,7 @@ Verdict = Literal["safe", "safe in part", "unsafe", "undecided", "no effect"]
 FAINT_PIXELS = 0.5  # grey levels
 FAINT_FEATURES = 0.02  # of the distance between two pictures of a class
 LEAST_PICTURES = 60  # independent ones; fewer decide nothing
+SIGHT = 2.0  # times the share that may move: what a label check must be able to see
 TOLD = 3  # moves that are named
 
 
@@ -48,6 +49,7 @@ class Look:
         accuracy: of the plain classifier after it.
         effect: how far the pictures moved.
         moves: of classes onto others, the largest lower end first.
+        sight: lower end of the share of pictures that would be seen to move if all did.
     """
 
     branch: Branch
@@ -57,6 +59,7 @@ class Look:
     accuracy: Rate
     effect: Effect
     moves: tuple[Move, ...]
+    sight: float = 1.0
 
 
 def flagged(look: Look, rules: Rules) -> tuple[Move, ...]:
@@ -82,7 +85,12 @@ def judged(look: Look, rules: Rules) -> Verdict:
     seen = visible(look.rank, rules)
     if seen or flagged(look, rules):
         return "unsafe"
-    return "undecided" if seen is None else "safe"
+    return "undecided" if seen is None or blind(look, rules) else "safe"
+
+
+def blind(look: Look, rules: Rules) -> bool:
+    """Return whether the classifier is too weak to see labels change."""
+    return look.sight < SIGHT * rules.moved
 
 
 def _thesis(look: Look, rules: Rules) -> Verdict:
@@ -115,6 +123,8 @@ def why(look: Look, rules: Rules, classes: tuple[str, ...]) -> str:
         ]
         more = f" and {len(moves) - TOLD} more" if len(moves) > TOLD else ""
         words.insert(0, f"it turns {', '.join(named)}{more}")
+    elif blind(look, rules) and not visible(look.rank, rules):
+        words.append("the classifier is too weak to see whether labels change")
     elif verdict == "safe":
         words.append("no class turns into another")
     return "; ".join(words)
