@@ -13,8 +13,9 @@ from learnaug.ops.sets import OperationSet
 from learnaug.seeds import Seeds
 from learnaug.training import Augmenter, Keep, Phase, Recipe
 
-__all__ = ["Budget", "Learned", "Learning", "Method"]
+__all__ = ["UNNAMED", "Budget", "Learned", "Learning", "Method"]
 
+UNNAMED = {"unnamed": True}  # metadata of a method's field that no text can set
 ALONE = Seeds(0).child("pair", 0)  # the pair of a method that learns outside any comparison
 INIT, ORDER = ALONE.child("init"), ALONE.child("train")
 

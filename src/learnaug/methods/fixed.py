@@ -10,7 +10,7 @@ import torch
 
 from learnaug import ops
 from learnaug.methods.augmenters import Chain, PolicyAugmenter
-from learnaug.methods.base import Budget, Learned, Learning, Method
+from learnaug.methods.base import UNNAMED, Budget, Learned, Learning, Method
 from learnaug.ops.sets import OperationSet, operations_of
 from learnaug.seeds import Seeds
 from learnaug.training import Augmenter, Keep
@@ -28,7 +28,9 @@ class Fixed:
     """
 
     policy: ops.Policy
-    over: Callable[[OperationSet], ops.Policy] | None = field(default=None, compare=False)
+    over: Callable[[OperationSet], ops.Policy] | None = field(
+        default=None, compare=False, metadata=UNNAMED
+    )
 
     @property
     def augmenter(self) -> PolicyAugmenter:

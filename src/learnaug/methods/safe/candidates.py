@@ -75,9 +75,17 @@ def chosen(ops: str, given: OperationSet | None) -> OperationSet:
 
 
 def _named(ops: str) -> OperationSet:
-    """Return operations of the table in the ranges that the known spaces give them."""
-    known = {e.op: e for space in SPACES.values() for _, b in space().branches for e in b}
-    known |= {name: Element(name) for name, op in TABLE.items() if op.plain}
+    """Return operations of the table in the ranges that the known spaces give them.
+
+    What no known space has is looked at in the whole range of the table.
+    """
+    known = {
+        name: Element(name) if op.plain else Element(name, op.low, op.high)
+        for name, op in TABLE.items()
+    }
+    fixed = (spaces.traditional(), spaces.flip_crop(), spaces.cutout())
+    sets = [*map(operations_of, fixed), *(space() for space in reversed(SPACES.values()))]
+    known |= {e.op: e for each in sets for _, branch in each.branches for e in branch}
     branches = []
     for name in ops.replace("/", " ").split():
         if name not in known:

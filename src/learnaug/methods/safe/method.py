@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import math
-from dataclasses import dataclass, fields
+from dataclasses import dataclass, field, fields
 from typing import Any
 
 import numpy as np
@@ -13,7 +13,7 @@ from learnaug.data import ImageSet
 from learnaug.data.split import join_groups
 from learnaug.errors import ConfigError, DataError, nearest
 from learnaug.methods.augmenters import PolicyAugmenter
-from learnaug.methods.base import Budget, Learned, Learning
+from learnaug.methods.base import UNNAMED, Budget, Learned, Learning
 from learnaug.methods.safe.audit import Auditor, Finding
 from learnaug.methods.safe.augmenter import Audited
 from learnaug.methods.safe.candidates import DEFAULT, chosen
@@ -73,7 +73,7 @@ class SafeAugmentation:
     """
 
     ops: str = DEFAULT
-    operations: OperationSet | None = None
+    operations: OperationSet | None = field(default=None, metadata=UNNAMED)
     net: Spec = "smallnet"
     joint: bool = True
     max_ops: int = 5
@@ -127,7 +127,7 @@ class SafeAugmentation:
 
     def config(self) -> dict[str, Any]:
         """Return the settings as plain JSON data; a net that is no name is only said to be one."""
-        values = {field.name: getattr(self, field.name) for field in fields(self)}
+        values = {each.name: getattr(self, each.name) for each in fields(self)}
         given = self.operations and self.operations.to_json()
         return values | {
             "operations": given,
