@@ -22,7 +22,7 @@ from learnaug.training import Keep, Stopped
 
 __all__ = ["Auditor", "Finding", "Part"]
 
-SHARES = (0.5, 0.75, 0.25)  # of a range: the half first, then the one above it or below it
+HALF, MORE, LESS = 0.5, 0.75, (0.25, 0.125)  # of a range: the half first, then above or below it
 
 
 @dataclass(frozen=True, slots=True)
@@ -202,8 +202,7 @@ class Auditor:
         return replace(plain, verdict=verdict, kept=kept, parts=parts, why=told)
 
     def _smaller(self, plain: Finding, number: int) -> Finding:
-        """Look for the largest share of the range that is safe: three quarters, half, a quarter."""
-        half, more, less = SHARES
+        """Look for the largest share of the range that is safe: 3/4, 1/2, 1/4 or 1/8."""
         tried: list[Part] = []
 
         def safe(share: float) -> bool:
@@ -213,17 +212,14 @@ class Auditor:
             tried.append(self._part(f"{100 * share:g} % of the range", number, branch, plain.name))
             return tried[-1].verdict == "safe"
 
-        good = half if safe(half) else None
-        if good and safe(more):
-            good = more
-        elif good is None and tried and safe(less):
-            good = less
+        if safe(HALF):
+            good = MORE if safe(MORE) else HALF
+        else:
+            good = next((share for share in LESS if tried and safe(share)), 0.0)
         kept = shrunk(plain.look.branch, good) if good else None
         if kept is None:
             return replace(plain, parts=tuple(tried))
-        words = (
-            f"safe up to {100 * (good or 0):g} % of its range ({describe_branch(kept)}); whole: "
-        )
+        words = f"safe up to {100 * good:g} % of its range ({describe_branch(kept)}); whole: "
         return replace(
             plain, verdict="safe in part", kept=kept, parts=tuple(tried), why=words + plain.why
         )

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import math
-from dataclasses import dataclass, field, fields
+from dataclasses import dataclass, field, fields, replace
 from typing import Any
 
 import numpy as np
@@ -224,11 +224,14 @@ class SafeAugmentation:
             )
         every = PolicyAugmenter(subsets_over(operations, self.subset))
         policy = subsets_over(safe, self.subset, classes)
+        # Others draw without looking at the class: what harms one class is not for them.
+        spared = {f.name for f in found if f.spared}
+        shared = replace(safe, branches=tuple(b for b in safe.branches if b[0] not in spared))
         audit = self._told(operations, findings, gone, clean, pictures, safe)
-        best = Audited(every.policy if self.use.startswith("all") and self.use != "all-safe"
-                       else policy, safe, audit)  # fmt: skip
+        drawn = every.policy if self.use in ("all", "all-all") else policy
+        best = Audited(drawn, shared, audit)
         phases = (Phase(every, self.first), Phase(best, 1 - self.first))
-        return Learned(best, () if self.use in ("safe", "all") else phases, operations=safe)
+        return Learned(best, () if self.use in ("safe", "all") else phases, operations=shared)
 
     def _told(
         self,
