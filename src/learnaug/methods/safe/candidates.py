@@ -20,8 +20,8 @@ DEFAULT = "safe15"
 _SHIFT = (Element("translate_x", -0.0625, 0.0625), Element("translate_y", -0.0625, 0.0625))
 
 
-def _thesis() -> OperationSet:
-    """Return those of the thesis's operations that the table has."""
+def _thesis(side: int) -> OperationSet:
+    """Return those of the thesis's operations that the table has, for pictures of that side."""
     named: dict[str, Branch] = {
         "HorizontalFlip": (Element("hflip"),),
         "VerticalFlip": (Element("vflip"),),
@@ -42,24 +42,25 @@ def _thesis() -> OperationSet:
     return OperationSet("safe15", tuple(named.items()))
 
 
-SPACES: dict[str, Callable[[], OperationSet]] = {
+SPACES: dict[str, Callable[[int], OperationSet]] = {
     "safe15": _thesis,
-    "autoaugment14": lambda: operations_of(spaces.trivialaugment(), "autoaugment14"),
+    "autoaugment14": lambda side: operations_of(spaces.trivialaugment(), "autoaugment14"),
 }
 
 
-def chosen(ops: str, given: OperationSet | None) -> OperationSet:
+def chosen(ops: str, given: OperationSet | None, side: int = 32) -> OperationSet:
     """Return the operations to look at, without those that cannot be looked at alone.
 
     Args:
         ops: a name of SPACES, or names of operations with a space or `/` between them.
         given: operations that go before `ops` (those of `--ops` or of a later member of a chain).
+        side: shorter side of the pictures, in pixels.
 
     Raises:
         UsageError: a name is unknown, or none is left.
         ConfigError: one of them mixes pictures.
     """
-    found = given or (SPACES[ops]() if ops in SPACES else _named(ops))
+    found = given or (SPACES[ops](side) if ops in SPACES else _named(ops, side))
     mixing = [name for name, branch in found.branches if any(TABLE[e.op].partner for e in branch)]
     if mixing:
         raise ConfigError(
@@ -74,7 +75,7 @@ def chosen(ops: str, given: OperationSet | None) -> OperationSet:
     return OperationSet(found.name, kept)
 
 
-def _named(ops: str) -> OperationSet:
+def _named(ops: str, side: int) -> OperationSet:
     """Return operations of the table in the ranges that the known spaces give them.
 
     What no known space has is looked at in the whole range of the table.
@@ -84,7 +85,7 @@ def _named(ops: str) -> OperationSet:
         for name, op in TABLE.items()
     }
     fixed = (spaces.traditional(), spaces.flip_crop(), spaces.cutout())
-    sets = [*map(operations_of, fixed), *(space() for space in reversed(SPACES.values()))]
+    sets = [*map(operations_of, fixed), *(space(side) for space in reversed(SPACES.values()))]
     known |= {e.op: e for each in sets for _, branch in each.branches for e in branch}
     branches = []
     for name in ops.replace("/", " ").split():

@@ -147,7 +147,7 @@ class SafeAugmentation:
         if data.train.masks is not None:
             raise DataError("this audit looks at classes, but the data has masks in their place")
         wanted = self.operations or data.wanted
-        operations = chosen(self.ops, wanted)
+        operations = chosen(self.ops, wanted, min(data.train.size))
         pictures = data.train.take(sample(data.train, self.pictures, seeds.child("sample")))
         independent = len(np.unique(join_groups(pictures.groups, None)))
         if independent < LEAST_PICTURES:
