@@ -10,6 +10,7 @@ import pytest
 
 from learnaug import api, reproduce
 from learnaug.cli.guard import run
+from learnaug.ops import Element, OperationSet
 
 POLICY = {"kind": "policy", "name": "taught", "lines": ["always: rotate -3 to 3 degrees"]}
 
@@ -42,6 +43,25 @@ def test_options_reach_the_study(learned):
         "ops": ["rotate", "invert"], "classes": "x,y", "device": "cpu", "out": Path("o"),
         "drop_duplicates": False, "accept_change": False,
     }  # fmt: skip
+
+
+def test_an_operation_set_file_reaches_the_study(learned, capsys, tmp_path):
+    turns = OperationSet("turns", (("Turn", (Element("rotate", -9, 9),)),))
+    turns.save(tmp_path / "turns.json")
+    assert run(["learn", "uniform", "digits", "--ops", str(tmp_path / "turns.json")]) == 0
+    assert learned["ops"] == turns
+    (tmp_path / "bad.json").write_text('{"format": "learnaug-operations"}')
+    assert run(["learn", "uniform", "digits", "--ops", str(tmp_path / "bad.json")]) == 2
+    assert "'operations' is missing" in capsys.readouterr().err
+
+
+def test_an_audit_tells_what_to_do_with_its_set(learned, capsys, tmp_path):
+    (tmp_path / "o" / "augmenter").mkdir(parents=True)
+    (tmp_path / "o" / "augmenter" / "operations.json").write_text("{}")
+    assert run(["learn", "teacher", "digits"]) == 0
+    last = capsys.readouterr().out.splitlines()[-1]
+    assert last.startswith("  learnaug compare 'my digits' trivialaugment --ops ")
+    assert last.endswith("operations.json")
 
 
 def test_words(learned, capsys, tmp_path):

@@ -15,10 +15,19 @@ import learnaug
 from learnaug import rundir, study
 from learnaug.data import ImageSet
 from learnaug.errors import RunError, UsageError
-from learnaug.methods import METHODS, Budget, Learned, Learning, PolicyAugmenter, Row
-from learnaug.ops import Policy
+from learnaug.methods import (
+    METHODS,
+    Budget,
+    Learned,
+    Learning,
+    PolicyAugmenter,
+    Row,
+    policy_of,
+)
+from learnaug.ops import OperationSet, Policy
 from learnaug.ops.policy import Element, Stage
 from learnaug.seeds import Seeds
+from learnaug.study.plan import Plan
 from learnaug.study.world import World
 from learnaug.training import Keep, Phase, fit
 
@@ -172,6 +181,19 @@ def test_a_fixed_method_writes_its_policy(tmp_path: Path) -> None:
     assert sorted(written(tmp_path / "out")) == [
         "0/augmenter.json", "1/augmenter.json", "augmenter.json",
     ]  # fmt: skip
+
+
+def test_an_operation_set_goes_into_the_plan_and_comes_back(tmp_path: Path) -> None:
+    turns = OperationSet("turns", (("Turn", (Element("rotate", -9, 9),)),))
+    lesson = learn(tmp_path / "out", "trivialaugment", ops=turns)
+    policy = policy_of(lesson.augmenter)
+    assert policy is not None
+    assert [element.op for element in policy.elements()] == ["identity", "rotate"]
+    assert Plan.load(tmp_path / "out").allowed() == turns
+    again = learn(tmp_path / "out", "trivialaugment", ops=turns)
+    assert again.seconds == lesson.seconds  # nothing was learned again
+    with pytest.raises(UsageError, match="operations"):
+        learn(tmp_path / "out", "trivialaugment", ops=["rotate"])
 
 
 def test_a_fault_in_learning_is_told_and_can_be_mended(

@@ -40,6 +40,7 @@ from learnaug.cli.working import working
 
 __all__ = ["COMMANDS", "show_lesson"]
 
+OPERATIONS = "operations.json"  # what an audit leaves in its folder for --ops
 Scale = Literal["small", "paper"]
 READING = {
     "--classes": 1, "--size": 1, "--max-pixels": 1, "--background": 1, "--value-range": 2,
@@ -167,6 +168,10 @@ def show_lesson(lesson: Any, as_json: bool) -> None:
     ]
     if _is_policy(lesson.description):
         follow.append(f"learnaug show {folder}")
+    found = lesson.folder / OPERATIONS
+    if found.is_file():
+        ops = shlex.quote(str(found))
+        follow.append(f"learnaug compare {source} trivialaugment --ops {ops}{training}")
     told = {
         "method": lesson.method,
         "augmenter": str(lesson.folder),

@@ -88,7 +88,10 @@ AcceptChange = Annotated[
 ]
 Ops = Annotated[
     str | None,
-    typer.Option(help="trivialaugment, randaugment, uniform: only these operations (or a file)."),
+    typer.Option(
+        help="trivialaugment, randaugment, uniform, safe-augmentation: only these operations; a "
+        "file of names; or an operation set, such as safe-augmentation leaves behind."
+    ),
 ]
 DropDuplicates = Annotated[
     bool,
@@ -138,12 +141,16 @@ def given(**options: Any) -> dict[str, Any]:
     return {name: value for name, value in options.items() if not (value is None or value is False)}
 
 
-def operations(text: str | None) -> list[str] | None:
-    """Return the names of `--ops`: with commas, or from a file with one or more of them a line.
+def operations(text: str | None) -> Any:
+    """Return what `--ops` allows: names with commas, those of a file, or an operation set file.
+
+    Returns:
+        list[str]; an OperationSet where the file holds one (it begins with a brace); or None.
 
     Raises:
         DataError: the file is missing (status 66).
         UsageError: the file is larger than 1 MiB, or nothing is named.
+        ConfigError: the file is a damaged operation set.
     """
     if text is None:
         return None
@@ -151,7 +158,12 @@ def operations(text: str | None) -> list[str] | None:
     if path.is_file():
         if path.stat().st_size > LARGEST_OPS_FILE:
             raise UsageError(f"the file of --ops, {text!r}, is larger than 1 MiB")
-        lines = path.read_text("utf-8", errors="replace").splitlines()
+        content = path.read_text("utf-8", errors="replace")
+        if content.lstrip().startswith("{"):
+            from learnaug.ops.sets import OperationSet
+
+            return OperationSet.load(path)
+        lines = content.splitlines()
         text = ",".join(line.partition("#")[0] for line in lines)
     elif "/" in text or path.suffix:
         raise DataError(f"the file of --ops, {text!r}, does not exist", code=MISSING_INPUT)

@@ -10,11 +10,13 @@ import torch
 
 from learnaug.data import ImageSet
 from learnaug.methods.gallery import Gallery
+from learnaug.ops.sets import OperationSet
 from learnaug.seeds import Seeds
 from learnaug.training import Augmenter, Keep, Phase, Recipe
 
-__all__ = ["Budget", "Learned", "Learning", "Method"]
+__all__ = ["UNNAMED", "Budget", "Learned", "Learning", "Method"]
 
+UNNAMED = {"unnamed": True}  # metadata of a method's field that no text can set
 ALONE = Seeds(0).child("pair", 0)  # the pair of a method that learns outside any comparison
 INIT, ORDER = ALONE.child("init"), ALONE.child("train")
 
@@ -34,6 +36,8 @@ class Learning:
             `fit(seeds=order)`; for methods that train the target themselves.
         before: augments the pictures before this method does (the members of a chain that stand
             in front of it); None: nothing.
+        wanted: operations that a later member of the chain would draw from, for a method that finds
+            out which ones may be used; None: no member takes any.
     """
 
     train: ImageSet
@@ -43,6 +47,7 @@ class Learning:
     init: Seeds = INIT
     order: Seeds = ORDER
     before: Augmenter | None = None
+    wanted: OperationSet | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -66,12 +71,15 @@ class Learned:
         target: a model from uint8 pictures to logits, as `fit` returns it, that was trained along
             with the augmentation; it is scored as it is. None: a fresh target is trained.
         galleries: pictures of what was learned, in the order in which they are shown.
+        operations: what may be used, for the later members of a chain that draw from operations:
+            they take these in place of their own. None: the method has no say in that.
     """
 
     augmenter: Augmenter
     curriculum: tuple[Phase, ...] = ()
     target: torch.nn.Module | None = None
     galleries: tuple[Gallery, ...] = ()
+    operations: OperationSet | None = None
 
     def phases(self) -> tuple[Phase, ...]:
         """Return the curriculum, or one phase with the augmenter where none was given."""

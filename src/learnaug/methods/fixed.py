@@ -2,15 +2,17 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass, replace
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass, field, replace
 from typing import Any
 
 import torch
 
 from learnaug import ops
 from learnaug.methods.augmenters import Chain, PolicyAugmenter
-from learnaug.methods.base import Budget, Learned, Learning, Method
+from learnaug.methods.base import UNNAMED, Budget, Learned, Learning, Method
 from learnaug.methods.gallery import Gallery
+from learnaug.ops.sets import OperationSet, operations_of
 from learnaug.seeds import Seeds
 from learnaug.training import Augmenter, Keep
 
@@ -28,9 +30,13 @@ class Fixed:
 
     Args:
         policy: what every picture is augmented with.
+        over: the same rule over the operations that another method found; None: it has none.
     """
 
     policy: ops.Policy
+    over: Callable[[OperationSet], ops.Policy] | None = field(
+        default=None, compare=False, metadata=UNNAMED
+    )
 
     @property
     def augmenter(self) -> PolicyAugmenter:
@@ -57,6 +63,10 @@ class Chained:
     is trained. `resolve` refuses such names.
     The pictures of all members are kept.
 
+    A member that finds out which operations may be used (`Learned.operations`) hands them to the
+    later members that draw from operations (`Fixed.over`). It is asked about theirs, and then does
+    not act itself: `safe-augmentation+trivialaugment` is TrivialAugment with what was found safe.
+
     Args:
         members: the methods, in the order in which their augmenters act.
     """
@@ -69,24 +79,43 @@ class Chained:
         """Let every member learn with seeds of its own and chain what they leave behind."""
         acting: tuple[Augmenter, ...] = ()
         galleries: tuple[Gallery, ...] = ()
-        target = None
+        target, found, finder = None, None, None
         for i, member in enumerate(self.members):
+            takers = [m for m in self.members[i + 1 :] if isinstance(m, Fixed) and m.over]
+            if found and finder and isinstance(member, Fixed) and member.over:
+                acting = (*acting, replace(finder, policy=member.over(found)))
+                target = None
+                continue
             learned = member.learn(
-                replace(data, before=Chain(acting) if acting else data.before),
+                replace(
+                    data,
+                    before=Chain(acting) if acting else data.before,
+                    wanted=_wanted(takers) if takers else data.wanted,
+                ),
                 seeds=seeds.child("member", i),
                 device=device,
                 budget=budget,
                 keep=keep.child(f"member-{i}"),
             )
+            galleries = (*galleries, *learned.galleries)
+            if takers and learned.operations and isinstance(learned.augmenter, PolicyAugmenter):
+                found, finder = learned.operations, learned.augmenter
+                continue
             if learned.target and i + 1 < len(self.members):
                 keep.say(LEFT)
             acting, target = (*acting, learned.augmenter), learned.target
-            galleries = (*galleries, *learned.galleries)
         return Learned(Chain(acting), target=target, galleries=galleries)
 
     def config(self) -> dict[str, Any]:
         """Return the configurations of the members."""
         return {"members": [member.config() for member in self.members]}
+
+
+def _wanted(takers: Sequence[Fixed]) -> OperationSet:
+    """Return the operations of all takers; the first one's ranges where two have the same."""
+    sets = [operations_of(taker.policy) for taker in takers]
+    branches = {name: branch for each in reversed(sets) for name, branch in each.branches}
+    return OperationSet("+".join(each.name for each in sets), tuple(branches.items()))
 
 
 @dataclass(frozen=True, slots=True)

@@ -63,7 +63,8 @@ def configured(method: Method, name: str) -> Method:
 
 def _known(method: Method) -> dict[str, Any]:
     """Return the settings that are plain values, with what they are by default."""
-    names = getattr(method, "__dataclass_fields__", {})
+    fields = getattr(method, "__dataclass_fields__", {})
+    names = [name for name, field in fields.items() if not field.metadata.get("unnamed")]
     found = {name: getattr(method, name) for name in names}
     return {name: value for name, value in found.items() if isinstance(value, PLAIN)}
 

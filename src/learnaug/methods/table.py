@@ -17,8 +17,10 @@ from learnaug.methods.fixed import Chained, Fixed
 from learnaug.methods.folders import load_folder
 from learnaug.methods.merge import ClassMixup, MeanOfK, SmartAugmentation
 from learnaug.methods.merge.augmenter import require_unmixed
+from learnaug.methods.safe import SafeAugmentation
 from learnaug.methods.settings import configured, parted
-from learnaug.ops import spaces
+from learnaug.ops import over, spaces
+from learnaug.ops.sets import OperationSet
 from learnaug.training import Augmenter
 
 __all__ = [
@@ -33,7 +35,7 @@ __all__ = [
     "unfit_for_masks",
 ]
 
-Operations = Sequence[str] | None
+Operations = Sequence[str] | OperationSet | None
 
 
 @dataclass(frozen=True, slots=True)
@@ -41,7 +43,8 @@ class Row:
     """A row of METHODS.
 
     Args:
-        make: builds the method, given the names of allowed operations or None.
+        make: builds the method, given the allowed operations (their names, or a set with ranges)
+            or None.
         summary: one line for `learnaug methods`.
         kind: "fixed" is given, "learned" learns, "control" shows what others must beat.
         takes_ops: whether `--ops` restricts it.
@@ -70,8 +73,23 @@ def _neural(**settings: Any) -> SmartAugmentation:
     return SmartAugmentation(**theirs | settings)
 
 
-def _chosen(policy: Callable[[], ops.Policy]) -> Callable[[Operations], Method]:
-    return lambda names: Fixed(policy() if names is None else ops.restrict(policy(), names))
+def _chosen(
+    policy: Callable[[], ops.Policy], over: Callable[[OperationSet], ops.Policy]
+) -> Callable[[Operations], Method]:
+    """Return what restricts a policy to names, or takes its rule to the operations of a set."""
+
+    def make(operations: Operations) -> Method:
+        if isinstance(operations, OperationSet):
+            return Fixed(over(operations), over)
+        return Fixed(policy() if operations is None else ops.restrict(policy(), operations), over)
+
+    return make
+
+
+def _audit(operations: Operations) -> Method:
+    if operations is None or isinstance(operations, OperationSet):
+        return SafeAugmentation(operations=operations)
+    return SafeAugmentation(ops="/".join(operations))
 
 
 METHODS: dict[str, Row] = {
@@ -87,10 +105,12 @@ METHODS: dict[str, Row] = {
     "mixup": Row(_given(spaces.mixup), "two pictures and their labels are averaged"),
     "cutmix": Row(_given(spaces.cutmix), "a box of another picture is pasted, labels by area"),
     "randaugment": Row(
-        _chosen(spaces.randaugment), "two random operations of fixed strength", takes_ops=True
+        _chosen(spaces.randaugment, over.randaugment_over),
+        "two random operations of fixed strength",
+        takes_ops=True,
     ),
     "trivialaugment": Row(
-        _chosen(spaces.trivialaugment),
+        _chosen(spaces.trivialaugment, over.trivialaugment_over),
         "one random operation of random strength (Wide)",
         "control",
         takes_ops=True,
@@ -109,7 +129,7 @@ METHODS: dict[str, Row] = {
         default=False,
     ),
     "uniform": Row(
-        _chosen(spaces.uniform),
+        _chosen(spaces.uniform, over.uniform_over),
         "a random pair of the 36 elements that policy search draws from",
         "control",
         takes_ops=True,
@@ -146,6 +166,14 @@ METHODS: dict[str, Row] = {
         lambda names: SmartAugmentation(partners="same"),
         "smart-augmentation whose network is given one picture twice: the papers' control",
         "learned",
+        default=False,
+        labels=True,
+    ),
+    "safe-augmentation": Row(
+        _audit,
+        "an audit finds the operations that leave pictures what they are; subsets of 3 of those",
+        "learned",
+        takes_ops=True,
         default=False,
         labels=True,
     ),

@@ -30,7 +30,10 @@ from learnaug.ops.policy import (
 from learnaug.ops.table import TABLE
 from learnaug.rundir import parse_json, read_bytes, write_json
 
-__all__ = ["FORMAT", "VERSION", "from_json", "load", "save", "to_json"]
+__all__ = [
+    "FORMAT", "LIMIT", "VERSION", "branch_in", "branch_out", "closed", "entries_in", "from_json",
+    "load", "numbered", "save", "to_json",
+]  # fmt: skip
 
 FORMAT = "learnaug-policy"
 VERSION = 2
@@ -105,15 +108,18 @@ def load(path: Path) -> Policy:
 
 
 def _stage_out(stage: Stage) -> dict[str, Any]:
-    out: dict[str, Any] = {
-        "branches": [[_element_out(element) for element in branch] for branch in stage.branches]
-    }
+    out: dict[str, Any] = {"branches": [branch_out(branch) for branch in stage.branches]}
     if stage.weights:
         rows = [list(row) for row in stage.rows]
         out["weights"] = rows if stage.given else rows[0]
     if stage.given:
         out["given"] = stage.given
     return out
+
+
+def branch_out(branch: tuple[Element, ...]) -> list[dict[str, Any]]:
+    """Return the elements of a branch as JSON values."""
+    return [_element_out(element) for element in branch]
 
 
 def _element_out(element: Element) -> dict[str, Any]:
@@ -132,11 +138,13 @@ def _plain(value: Any) -> Any:
 
 def _policy_in(value: object, faults: list[str]) -> Policy | None:
     keys = _keys_of(value, faults)
-    got = _closed(value, keys, "policy", "the file", faults)
+    got = closed(value, "policy", "the file", faults, keys)
     if got is None:
         return None
-    entries = _list(got["stages"], "stages", MAX_STAGES, faults)
-    stages = [_stage_in(entry, keys, f"stages[{i}]", faults) for i, entry in _each(entries, faults)]
+    entries = entries_in(got["stages"], "stages", MAX_STAGES, faults)
+    stages = [
+        _stage_in(entry, keys, f"stages[{i}]", faults) for i, entry in numbered(entries, faults)
+    ]
     if faults:
         return None
     whole = tuple(stage for stage in stages if stage is not None)
@@ -167,39 +175,40 @@ def _keys_of(value: object, faults: list[str]) -> Keys:
 
 
 def _stage_in(value: object, keys: Keys, place: str, faults: list[str]) -> Stage | None:
-    got = _closed(value, keys, "stage", place, faults)
+    got = closed(value, "stage", place, faults, keys)
     if got is None:
         return None
     before = len(faults)
-    listed = _list(got["branches"], f"{place}.branches", MAX_BRANCHES, faults)
+    listed = entries_in(got["branches"], f"{place}.branches", MAX_BRANCHES, faults)
     branches = tuple(
-        _branch_in(branch, keys, f"{place}.branches[{i}]", faults)
-        for i, branch in _each(listed, faults)
+        branch_in(branch, f"{place}.branches[{i}]", faults, keys)
+        for i, branch in numbered(listed, faults)
     )
     most = MAX_ROWS if got.get("given") else MAX_BRANCHES
-    weights = _tuples(_list(got.get("weights", []), f"{place}.weights", most, faults))
+    weights = _tuples(entries_in(got.get("weights", []), f"{place}.weights", most, faults))
     if len(faults) > before:
         return None
     given = got.get("given", "")
     return _build(lambda: Stage(branches, weights, given), f"{place}.", faults)  # type: ignore[arg-type]
 
 
-def _branch_in(
-    value: object, keys: Keys, place: str, faults: list[str]
+def branch_in(
+    value: object, place: str, faults: list[str], keys: Keys = _KEYS[VERSION]
 ) -> tuple[Element | None, ...]:
-    listed = _list(value, place, MAX_ELEMENTS, faults)
+    """Return the elements of a branch; None, with a fault, for one that is none."""
+    listed = entries_in(value, place, MAX_ELEMENTS, faults)
     return tuple(
-        _element_in(entry, keys, f"{place}[{j}]", faults) for j, entry in _each(listed, faults)
+        _element_in(entry, keys, f"{place}[{j}]", faults) for j, entry in numbered(listed, faults)
     )
 
 
 def _element_in(value: object, keys: Keys, place: str, faults: list[str]) -> Element | None:
-    got = _closed(value, keys, "element", place, faults)
+    got = closed(value, "element", place, faults, keys)
     if got is None:
         return None
     got = dict(got)
     if "values" in got:
-        got["values"] = tuple(_list(got["values"], f"{place}.values", MAX_VALUES, faults))
+        got["values"] = tuple(entries_in(got["values"], f"{place}.values", MAX_VALUES, faults))
     unit = got.pop("unit", None)
     element = _build(lambda: Element(**got), f"{place}.", faults)
     known = TABLE[element.op].unit if element else None
@@ -217,8 +226,13 @@ def _build(make: Callable[[], T], place: str, faults: list[str]) -> T | None:
         return None
 
 
-def _closed(
-    value: object, keys: Keys, kind: str, place: str, faults: list[str]
+def closed(
+    value: object,
+    kind: str,
+    place: str,
+    faults: list[str],
+    keys: Keys,
+    needed: Keys = _NEEDED,
 ) -> dict[str, Any] | None:
     """Return the object, or None and a fault where it is none or its keys are not the schema's."""
     if not isinstance(value, dict):
@@ -227,12 +241,13 @@ def _closed(
     known = keys[kind]
     foreign = islice((key for key in value if key not in known), MOST_FAULTS)
     unknown = [f"{place}: unknown key {shown(k)}: {hint(k, known)}" for k in foreign]
-    missing = [f"{place}: the key {k!r} is missing" for k in _NEEDED[kind] if k not in value]
+    missing = [f"{place}: the key {k!r} is missing" for k in needed[kind] if k not in value]
     faults.extend(unknown + missing)
     return None if unknown or missing else value
 
 
-def _list(value: object, place: str, most: int, faults: list[str]) -> list[Any]:
+def entries_in(value: object, place: str, most: int, faults: list[str]) -> list[Any]:
+    """Return the list; empty, with a fault, where it is none or too long."""
     if not isinstance(value, list):
         faults.append(f"{place}: a list must stand here, but got {shown(value)}")
     elif len(value) > most:
@@ -242,7 +257,7 @@ def _list(value: object, place: str, most: int, faults: list[str]) -> list[Any]:
     return []
 
 
-def _each(values: list[Any], faults: list[str]) -> Iterator[tuple[int, Any]]:
+def numbered(values: list[Any], faults: list[str]) -> Iterator[tuple[int, Any]]:
     """Number the entries, and end early in a file that is nothing but faults."""
     for number, value in enumerate(values):
         if len(faults) >= MOST_FAULTS:

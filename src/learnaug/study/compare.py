@@ -12,6 +12,7 @@ from learnaug.errors import RunError
 from learnaug.methods import CONTROLS, METHODS, unfit_for_masks
 from learnaug.methods.folders import load_folder
 from learnaug.nets import Spec
+from learnaug.ops.sets import OperationSet
 from learnaug.study.job import newest_augmenter
 from learnaug.study.pool import execute
 from learnaug.study.prepare import Request, folder_for, name_of, owned, prepare, workers
@@ -100,7 +101,7 @@ def compare(
     minutes: float | None = None,
     jobs: int | None = None,
     size: int | None = None,
-    ops: Sequence[str] | None = None,
+    ops: Sequence[str] | OperationSet | None = None,
     classes: Any = None,
     drop_duplicates: bool = False,
     accept_change: bool = False,
@@ -129,7 +130,8 @@ def compare(
         minutes: bound on the whole job; epochs are lowered to fit.
         jobs: processes at a time; None: one a core. The result is the same for any number.
         size: resize all images to size x size pixels.
-        ops: names of operations that trivialaugment, randaugment and uniform may use.
+        ops: names of operations that trivialaugment, randaugment and uniform may use and that
+            safe-augmentation looks at, or an OperationSet, which they take in place of their own.
         classes: which classes to take, see `learnaug.load`.
         drop_duplicates: leave out of training what is also in the test part, in place of refusing
             such data.

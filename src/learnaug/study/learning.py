@@ -13,6 +13,7 @@ from learnaug.errors import LearnaugError, RunError, printable
 from learnaug.methods import Gallery, gallery
 from learnaug.methods.folders import load_folder
 from learnaug.nets import Spec
+from learnaug.ops.sets import OperationSet
 from learnaug.study.job import begin, finished, learn_part, read_status
 from learnaug.study.plan import Job
 from learnaug.study.pool import stepped
@@ -78,7 +79,7 @@ def learn(
     seed: int = 0,
     minutes: float | None = None,
     size: int | None = None,
-    ops: Sequence[str] | None = None,
+    ops: Sequence[str] | OperationSet | None = None,
     classes: Any = None,
     drop_duplicates: bool = False,
     accept_change: bool = False,

@@ -11,6 +11,7 @@ from typing import Any, Literal
 from learnaug import rundir
 from learnaug.errors import RunError, UsageError
 from learnaug.ops import TABLE
+from learnaug.ops.sets import OperationSet
 from learnaug.training import Recipe
 
 __all__ = ["Job", "Plan", "differences", "require_same", "require_versions", "versions"]
@@ -59,7 +60,8 @@ class Plan:
         threads: CPU threads of each run; part of the plan because 1 and 2 threads differ in the
             last bits.
         device: "cpu", "cuda", …
-        operations: names that `--ops` allows, or None for all.
+        operations: names that `--ops` allows, the content of an operation set file, or None for
+            all.
         data: name, counts and fingerprint of the data.
         source: what the user called the data.
         command: the command line that made this plan.
@@ -85,7 +87,7 @@ class Plan:
     precision: str
     threads: int
     device: str
-    operations: tuple[str, ...] | None
+    operations: tuple[str, ...] | dict[str, Any] | None
     data: dict[str, Any]
     source: str
     command: str
@@ -94,6 +96,11 @@ class Plan:
     versions: dict[str, str] = field(default_factory=dict)
     net: str = ""
     given: str = ""
+
+    def allowed(self) -> tuple[str, ...] | OperationSet | None:
+        """Return the operations as `resolve` takes them: names, a set, or None for all."""
+        kept = self.operations
+        return OperationSet.from_json(kept) if isinstance(kept, dict) else kept
 
     def screen(self) -> list[Job]:
         """Return the jobs of the screening stage, seed by seed, so that a stop leaves pairs."""
@@ -163,7 +170,7 @@ def _from_json(content: dict[str, Any]) -> Plan:
     given["seeds"] = len(content["seeds"])
     given["confirm_seeds"] = len(content["confirm_seeds"])
     for name in ("methods", "notes", "operations"):
-        if given[name] is not None:
+        if isinstance(given[name], list):
             given[name] = tuple(given[name])
     return Plan(**given)
 

@@ -21,6 +21,7 @@ from learnaug.errors import UsageError, nearest
 from learnaug.methods import refusal, resolve, unfit_for_masks
 from learnaug.nets import Spec
 from learnaug.ops import TABLE
+from learnaug.ops.sets import OperationSet
 from learnaug.seeds import Seeds
 from learnaug.study import budget
 from learnaug.study.plan import Plan, require_same, require_versions, versions
@@ -74,7 +75,7 @@ class Request:
     seed: int = 0
     minutes: float | None = None
     jobs: int | None = None
-    ops: Sequence[str] | None = None
+    ops: Sequence[str] | OperationSet | None = None
     drop_duplicates: bool = False
     accept_change: bool = False
     device: str = "auto"
@@ -91,7 +92,8 @@ class Request:
             f"epochs >= 1, but got {self.epochs}": self.epochs is None or self.epochs >= 1,
         }
         faults = [rule for rule, holds in rules.items() if not holds]
-        unknown = [name for name in self.ops or () if name not in TABLE]
+        named = () if isinstance(self.ops, OperationSet) else self.ops or ()
+        unknown = [name for name in named if name not in TABLE]
         faults += [f"operation {name!r}: {nearest(name, tuple(TABLE))}" for name in unknown]
         if faults:
             raise UsageError("these settings are not allowed", faults, "see --help")
@@ -258,7 +260,7 @@ def _plan(request: Request, data: ImageSet, first: Split, source: str) -> Plan:
         precision=choose_precision(where),
         threads=1,
         device=str(where),
-        operations=None if request.ops is None else tuple(request.ops),
+        operations=_operations(request.ops),
         data={"name": data.name, "images": len(data), "fingerprint": data.fingerprint()},
         source=source,
         command=_command(),
@@ -272,6 +274,15 @@ def _metric(data: ImageSet) -> str:
     if data.masks is not None:
         return goal_of(data).score
     return metric_for(np.bincount(data.labels, minlength=len(data.classes)).tolist())
+
+
+def _operations(
+    given: Sequence[str] | OperationSet | None,
+) -> tuple[str, ...] | dict[str, Any] | None:
+    """Return the allowed operations as the plan keeps them."""
+    if isinstance(given, OperationSet):
+        return given.to_json()
+    return None if given is None else tuple(given)
 
 
 def _require_known(folder: Path, plan: Plan, request: Request) -> None:

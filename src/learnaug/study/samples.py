@@ -37,7 +37,7 @@ def write_samples(world: World) -> None:
     for method in world.plan.methods:
         if is_learned(method):
             continue
-        augment = augmenter(method, world.plan.operations)
+        augment = augmenter(method, world.plan.allowed())
         seeds = Seeds(world.plan.seed).child("samples", method)
         rows = [augment(batch, train, seeds.child(row)) for row in range(ROWS)]
         rundir.write_arrays(rundir.samples_path(world.out, method), **_arrays(rows, masked))

@@ -11,6 +11,7 @@ from learnaug import rundir
 from learnaug.errors import RunError
 from learnaug.methods import load_augmenter
 from learnaug.nets import Spec
+from learnaug.ops.sets import OperationSet
 from learnaug.study.compare import Comparison, go_on
 from learnaug.study.job import read_status
 from learnaug.study.learning import Lesson, finish
@@ -49,7 +50,7 @@ def train(
     per_class: int | None = None,
     seed: int = 0,
     size: int | None = None,
-    ops: Sequence[str] | None = None,
+    ops: Sequence[str] | OperationSet | None = None,
     classes: Any = None,
     drop_duplicates: bool = False,
     accept_change: bool = False,

@@ -74,7 +74,7 @@ class World:
         """Return the method of this name; GIVEN is the augmenter that lies in the run folder."""
         if name == GIVEN:
             return Given(load_augmenter(rundir.given_folder(self.out)))
-        return resolve(name, self.plan.operations)
+        return resolve(name, self.plan.allowed())
 
     def net(self, seeds: Seeds) -> nn.Module:
         """Return a fresh net with weights drawn from `seeds`."""

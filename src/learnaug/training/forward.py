@@ -10,7 +10,9 @@ from torch import Tensor, nn
 
 from learnaug.data import ImageSet
 
-__all__ = ["Normalise", "autocast", "logits_of"]
+__all__ = ["Normalise", "autocast", "logits_of", "scored"]
+
+BATCH = 256
 
 
 class Normalise(nn.Module):
@@ -67,3 +69,33 @@ def logits_of(
         with autocast(device, precision):
             logits = model(images.to(device))
         yield part, logits.float()
+
+
+@torch.no_grad()
+def scored(
+    model: nn.Module, images: Tensor, device: torch.device, precision: str
+) -> tuple[Tensor, Tensor]:
+    """Return the scores of pictures, and what the last dense layer was given (their features).
+
+    Where the model has no dense layer, the features are the scores.
+
+    Args:
+        model: uint8 [B, C, H, W] -> [B, K]; set to evaluation.
+        images: uint8 [B, C, H, W].
+        device, precision: where and in which number format.
+
+    Returns:
+        float32 [B, K] and [B, D], on the CPU.
+    """
+    model.eval()
+    seen: list[Tensor] = []
+    dense = [part for part in model.modules() if isinstance(part, nn.Linear)]
+    hook = dense and dense[-1].register_forward_pre_hook(lambda part, given: seen.append(given[0]))
+    out = []
+    for start in range(0, len(images), BATCH):
+        with autocast(device, precision):
+            out.append(model(images[start : start + BATCH].to(device)).float().cpu())
+    if hook:
+        hook.remove()
+    scores = torch.cat(out)
+    return scores, torch.cat(seen).flatten(1).float().cpu() if seen else scores

@@ -9,7 +9,7 @@ from typing import Any
 import numpy as np
 import torch
 from numpy.typing import NDArray
-from torch import Tensor, nn
+from torch import nn
 
 from learnaug.data import ImageSet
 from learnaug.errors import ConfigError, DataError, UsageError, nearest
@@ -31,7 +31,7 @@ from learnaug.methods.merge.watch import PROBED, warnings, watch
 from learnaug.nets import forked
 from learnaug.seeds import Seeds
 from learnaug.training import Keep
-from learnaug.training.forward import Normalise
+from learnaug.training.forward import Normalise, scored
 from learnaug.training.loop import run
 
 __all__ = ["PARTNERS", "SmartAugmentation"]
@@ -220,20 +220,16 @@ def _require_classes(data: Learning) -> None:
         require_unmixed(data.before)
 
 
-@torch.no_grad()
 def _features(data: Learning) -> NDArray[np.float64]:
     """Return what the target's last dense layer is given, at the first weights: float64 [N, D]."""
     model = nn.Sequential(Normalise.of(data.train), data.net(data.init)).eval()
-    dense = [part for part in model.modules() if isinstance(part, nn.Linear)]
-    if not dense:
+    if not any(isinstance(part, nn.Linear) for part in model.modules()):
         raise UsageError("the target has no dense layer to take features from", mend="use clusters")
-    seen: list[Tensor] = []
-    hook = dense[-1].register_forward_pre_hook(lambda part, given: seen.append(given[0]))
+    seen = []
     for start in range(0, len(data.train), CHUNK):
         images = np.ascontiguousarray(data.train.images[start : start + CHUNK])
-        model(torch.from_numpy(images))
-    hook.remove()
-    return torch.cat(seen).flatten(1).double().numpy()
+        seen.append(scored(model, torch.from_numpy(images), torch.device("cpu"), "fp32")[1])
+    return torch.cat(seen).double().numpy()
 
 
 def _watched(task: Joint) -> tuple[dict[str, Any], tuple[Gallery, ...]]:

@@ -1,0 +1,135 @@
+"""The nets of every fold: trained, kept on disk when done, taken up again after a stop."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass, replace
+from functools import partial
+
+import numpy as np
+import torch
+from torch import nn
+
+from learnaug import nets, ops, rundir
+from learnaug.data import ImageSet
+from learnaug.methods.augmenters import PolicyAugmenter
+from learnaug.methods.safe.detector import Detector, Subsets
+from learnaug.methods.safe.folds import Judge, fold_of
+from learnaug.seeds import Seeds
+from learnaug.training import Keep, Phase, Recipe
+from learnaug.training.forward import Normalise
+from learnaug.training.loop import run
+from learnaug.training.target import Target
+
+__all__ = ["Course", "court"]
+
+
+Maker = Callable[[ImageSet, "Course", Seeds, Keep | None], nn.Module]
+
+
+@dataclass(frozen=True, slots=True)
+class Course:
+    """How the judges are trained.
+
+    Args:
+        net: what `nets.build` takes.
+        subsets: what the detector's batches undergo.
+        joint: whether the detector learns the class too.
+        recipe: of both nets.
+        device, precision: where and in which number format.
+    """
+
+    net: nets.Spec
+    subsets: Subsets
+    joint: bool
+    recipe: Recipe
+    device: torch.device
+    precision: str
+
+
+def court(
+    data: ImageSet, folds: int, judged: int, course: Course, seeds: Seeds, keep: Keep
+) -> tuple[Judge, ...]:
+    """Return the judges of all folds, each with at most its share of `judged` held-out pictures.
+
+    Args:
+        data: the pictures of the audit.
+        folds: how many.
+        judged: pictures that are judged in all.
+        course: how to train.
+        seeds: keys the folds, first weights, order and subsets.
+        keep: checkpoints, log, progress and stop.
+    """
+    fold = fold_of(data, folds, seeds.child("folds"))
+    judges = []
+    for number in range(folds):
+        rows = np.flatnonzero(fold == number)
+        most = -(-judged // folds)
+        if len(rows) > most:
+            rows = np.sort(seeds.child("judged", number).numpy().permutation(rows)[:most])
+        train = data.take(np.flatnonzero(fold != number))
+        own = seeds.child("fold", number)
+        part = partial(_part, keep, folds)
+        judges.append(
+            Judge(
+                _kept(_detector, train, course, own, part(number, "detector")),
+                _kept(_classifier, train, course, own, part(number, "classifier")),
+                rows,
+            )
+        )
+    return tuple(judges)
+
+
+def _detector(train: ImageSet, course: Course, seeds: Seeds, keep: Keep | None) -> nn.Module:
+    """Return the detector, trained; with the first weights where `keep` is None."""
+    scores = course.subsets.number + (len(train.classes) if course.joint else 0)
+    model = _model(train, course, scores, seeds.child("init", "detector"))
+    if keep is None:
+        return model
+    task = Detector(
+        model, train, course.subsets, course.recipe, course.joint, course.device, course.precision
+    )
+    with nets.forked(course.device):
+        run(task, task.updates, seeds.child("detector"), keep)
+    return model
+
+
+def _classifier(train: ImageSet, course: Course, seeds: Seeds, keep: Keep | None) -> nn.Module:
+    """Return the plain classifier, trained; with the first weights where `keep` is None."""
+    model = _model(train, course, len(train.classes), seeds.child("init", "classifier"))
+    if keep is None:
+        return model
+    phases = (Phase(PolicyAugmenter(ops.Policy((), "none"))),)
+    task = Target(model, train, None, phases, course.recipe, course.device, course.precision)
+    with nets.forked(course.device):
+        run(task, task.updates, seeds.child("classifier"), keep)
+    return model
+
+
+def _model(train: ImageSet, course: Course, scores: int, seeds: Seeds) -> nn.Module:
+    net = nets.build(
+        course.net, channels=train.channels, size=train.size, classes=scores, seeds=seeds
+    )
+    model = nn.Sequential(Normalise.of(train), net).to(course.device)
+    return model.to(memory_format=torch.channels_last)
+
+
+def _kept(make: Maker, train: ImageSet, course: Course, seeds: Seeds, keep: Keep) -> nn.Module:
+    """Return the trained model, from its file where it was done before a stop."""
+    file = keep.checkpoints and keep.checkpoints.with_suffix(".safetensors")
+    if file and file.is_file():
+        model = make(train, course, seeds, None)
+        model.load_state_dict(rundir.load_tensors(file))
+        keep.progress(1.0)
+        return model.eval()
+    model = make(train, course, seeds, keep)
+    if file:
+        rundir.save_tensors(file, model.state_dict())
+    return model.eval()
+
+
+def _part(keep: Keep, folds: int, fold: int, name: str) -> Keep:
+    """Return `keep` for one training of the audit, which is told its share of the progress."""
+    done, all_of_them = 2 * fold + (name == "classifier"), 2 * folds
+    own = keep.child(f"{name}-{fold}")
+    return replace(own, progress=lambda share: keep.progress((done + share) / all_of_them))

@@ -1,0 +1,260 @@
+"""Safe Augmentation (Baran 2019): find the operations that leave the data what it is."""
+
+from __future__ import annotations
+
+import math
+from dataclasses import dataclass, field, fields, replace
+from typing import Any
+
+import numpy as np
+import torch
+
+from learnaug.data import ImageSet
+from learnaug.data.split import join_groups
+from learnaug.errors import ConfigError, DataError, nearest
+from learnaug.methods.augmenters import PolicyAugmenter
+from learnaug.methods.base import UNNAMED, Budget, Learned, Learning
+from learnaug.methods.safe.audit import Auditor, Finding
+from learnaug.methods.safe.augmenter import Audited
+from learnaug.methods.safe.candidates import DEFAULT, chosen
+from learnaug.methods.safe.detector import Subsets
+from learnaug.methods.safe.figures import Rate, rate_of
+from learnaug.methods.safe.folds import sample
+from learnaug.methods.safe.judging import Course, court
+from learnaug.methods.safe.scan import Bench
+from learnaug.methods.safe.together import Clash, clashes, repeats, weakest
+from learnaug.methods.safe.verdicts import LEAST_PICTURES, Rules
+from learnaug.methods.safe.words import table
+from learnaug.nets import Spec
+from learnaug.ops.over import subsets_over
+from learnaug.ops.sets import OperationSet
+from learnaug.seeds import Seeds
+from learnaug.training import Keep, Phase, Recipe
+
+__all__ = ["USES", "SafeAugmentation"]
+
+USES = ("all-safe", "safe", "all", "all-all")
+SEEN = 40_000  # pictures that a detector is trained with, where `epochs` is not given
+EPOCHS = (12, 60)  # bounds of that rule
+PAIRED = 400  # pictures that pairs of operations are looked at with
+GIVEN = "given in Python"
+
+
+@dataclass(frozen=True, slots=True)
+class SafeAugmentation:
+    """Audit operations: which can be seen in a picture, which change its label, which do nothing.
+
+    Args:
+        ops: "safe15" (the thesis's), "autoaugment14", or names of operations with `/` between them.
+        operations: an operation set that goes before `ops` (`--ops FILE`); None: none.
+        net: of the judges: anything that `learnaug.nets.build` takes.
+        joint: whether the detector learns the class too (L_augm + L_task).
+        max_ops: largest random subset of operations that a detector is trained with.
+        order: operations of a subset act in "random" order or in that of the "table".
+        per: a random subset for each "picture", or one for a whole "batch" (the thesis).
+        folds: every picture is judged by nets that were trained without its fold.
+        pictures: of the training part that are looked at, at most.
+        judged: held-out pictures that the figures rest on, at most.
+        epochs: of the detectors; None: as many as show it about 40,000 pictures, 12 … 60.
+        rule: "intervals", or "thesis": two thresholds on the hit rate and on false positives.
+        limit: rank rate in (0.5, 1) from which on an operation counts as visible.
+        moved: share of a class that may pass for another class after an operation.
+        most_false, most_hit: the two thresholds of the thesis's rule.
+        smaller: whether smaller ranges are tried where the whole one is not safe.
+        pairs: whether the found set is tested together.
+        by_class: whether an operation that harms the labels of some classes is kept for the others.
+        subset: operations that are drawn for a picture, each with p = 0.5.
+        use: how the target is trained: "all-safe": first with all operations, then with the safe
+            ones; "safe", "all", "all-all".
+        first: share of the updates of the first part.
+
+    Raises:
+        ConfigError: one or more settings are out of range (all are named).
+    """
+
+    ops: str = DEFAULT
+    operations: OperationSet | None = field(default=None, metadata=UNNAMED)
+    net: Spec = "smallnet"
+    joint: bool = True
+    max_ops: int = 5
+    order: str = "random"
+    per: str = "picture"
+    folds: int = 3
+    pictures: int = 2000
+    judged: int = 1000
+    epochs: int | None = None
+    rule: str = "intervals"
+    limit: float = 0.75
+    moved: float = 0.07
+    most_false: float = 0.05
+    most_hit: float = 0.5
+    smaller: bool = True
+    pairs: bool = True
+    by_class: bool = False
+    subset: int = 3
+    use: str = "all-safe"
+    first: float = 0.5
+
+    def __post_init__(self) -> None:
+        shares = ("moved", "most_false", "most_hit")
+        rules = {
+            "1 <= max_ops": self.max_ops >= 1,
+            "2 <= folds <= 20": 2 <= self.folds <= 20,
+            "pictures >= 1": self.pictures >= 1,
+            "judged >= 1": self.judged >= 1,
+            "epochs >= 1": self.epochs is None or (type(self.epochs) is int and self.epochs >= 1),
+            "0.5 < limit < 1": 0.5 < self.limit < 1,
+            "1 <= subset <= 4": 1 <= self.subset <= 4,
+            "0 < first < 1": 0 < self.first < 1,
+            **{f"0 < {name} < 1": 0 < getattr(self, name) < 1 for name in shares},
+        }
+        faults = [f"`{rule}` must hold" for rule, holds in rules.items() if not holds]
+        words: dict[str, tuple[str, ...]] = {
+            "order": ("random", "table"), "per": ("picture", "batch"),
+            "rule": ("intervals", "thesis"), "use": USES,
+        }  # fmt: skip
+        for name, known in words.items():
+            if (word := getattr(self, name)) not in known:
+                faults.append(f"{name} {word!r} is not known; {nearest(str(word), known)}")
+        if faults:
+            raise ConfigError("the settings of safe-augmentation break their rules", faults)
+        chosen(self.ops, self.operations)
+
+    @property
+    def rules(self) -> Rules:
+        """What decides."""
+        return Rules(self.rule, self.limit, self.moved, self.most_false, self.most_hit)
+
+    def config(self) -> dict[str, Any]:
+        """Return the settings as plain JSON data; a net that is no name is only said to be one."""
+        values = {each.name: getattr(self, each.name) for each in fields(self)}
+        given = self.operations and self.operations.to_json()
+        return values | {
+            "operations": given,
+            "net": self.net if isinstance(self.net, str | None) else GIVEN,
+        }
+
+    def learn(
+        self, data: Learning, *, seeds: Seeds, device: torch.device, budget: Budget, keep: Keep
+    ) -> Learned:
+        """Audit the operations on the training part; return those found safe and how to use them.
+
+        Raises:
+            DataError: the data has masks in place of labels.
+            RunError: a loss or gradient is not finite.
+            Stopped: `keep.stop` asked for it; what is trained is kept.
+        """
+        if data.train.masks is not None:
+            raise DataError("this audit looks at classes, but the data has masks in their place")
+        wanted = self.operations or data.wanted
+        operations = chosen(self.ops, wanted, min(data.train.size))
+        pictures = data.train.take(sample(data.train, self.pictures, seeds.child("sample")))
+        independent = len(np.unique(join_groups(pictures.groups, None)))
+        if independent < LEAST_PICTURES:
+            keep.say(
+                f"an audit needs {LEAST_PICTURES} independent pictures, but here are "
+                f"{independent}: nothing is decided, and no operation is used"
+            )
+            return self._learned(operations, [], [], None, pictures)
+        bench = self._bench(pictures, operations, seeds, device, budget, keep)
+        auditor = Auditor(bench, operations, self.rules, keep)
+        hits, _ = auditor.hits(self._subsets(operations))
+        findings = [
+            auditor.finding(number, hit, self.by_class, self.smaller)
+            for number, hit in enumerate(hits)
+        ]
+        gone = self._together(auditor, findings, bench, seeds) if self.pairs else []
+        clean = auditor.clean.probabilities.argmax(1) == auditor.labels
+        rate = rate_of(clean, auditor.independent)
+        return self._learned(operations, findings, gone, rate, pictures)
+
+    def _subsets(self, operations: OperationSet) -> Subsets:
+        return Subsets(operations, self.max_ops, self.order, self.per)
+
+    def _bench(
+        self,
+        pictures: ImageSet,
+        operations: OperationSet,
+        seeds: Seeds,
+        device: torch.device,
+        budget: Budget,
+        keep: Keep,
+    ) -> Bench:
+        trained = len(pictures) * (self.folds - 1) // self.folds
+        epochs = self.epochs or min(EPOCHS[1], max(EPOCHS[0], math.ceil(SEEN / trained)))
+        course = Course(
+            self.net, self._subsets(operations), self.joint, Recipe(epochs=epochs), device,
+            budget.precision,
+        )  # fmt: skip
+        judges = court(pictures, self.folds, self.judged, course, seeds.child("judges"), keep)
+        number = len(operations.branches)
+        return Bench(pictures, judges, number, seeds.child("scan"), device, budget.precision)
+
+    def _together(
+        self, auditor: Auditor, findings: list[Finding], bench: Bench, seeds: Seeds
+    ) -> list[Clash]:
+        """Return what is dropped because of another operation of the set."""
+        kept = {f.name: f.kept for f in findings if f.kept is not None}
+        weight = {f.name: f.look.effect.pixels for f in findings}
+        gone = repeats(auditor, kept, weight, seeds.child("repeats"))
+        kept = {n: b for n, b in kept.items() if n not in {clash.dropped for clash in gone}}
+        few = Auditor(bench.thinned(PAIRED), auditor.operations, auditor.rules, auditor.keep)
+        shows = {f.name: f.look.rank.share for f in findings}
+        return gone + weakest(clashes(few, kept), shows)
+
+    def _learned(
+        self,
+        operations: OperationSet,
+        findings: list[Finding],
+        gone: list[Clash],
+        clean: Rate | None,
+        pictures: ImageSet,
+    ) -> Learned:
+        dropped = {clash.dropped for clash in gone}
+        found = [f for f in findings if f.kept is not None and f.name not in dropped]
+        safe = OperationSet(
+            f"safe {operations.name}", tuple((f.name, f.kept) for f in found if f.kept is not None),
+            {"method": "safe-augmentation", "data": pictures.name, "pictures": len(pictures)},
+        )  # fmt: skip
+        classes = None
+        if any(f.spared for f in found):
+            classes = tuple(
+                tuple(f.name for f in found if k not in f.spared)
+                for k in range(len(pictures.classes))
+            )
+        every = PolicyAugmenter(subsets_over(operations, self.subset))
+        policy = subsets_over(safe, self.subset, classes)
+        # Others draw without looking at the class: what harms one class is not for them.
+        spared = {f.name for f in found if f.spared}
+        shared = replace(safe, branches=tuple(b for b in safe.branches if b[0] not in spared))
+        audit = self._told(operations, findings, gone, clean, pictures, safe)
+        drawn = every.policy if self.use in ("all", "all-all") else policy
+        best = Audited(drawn, shared, audit)
+        phases = (Phase(every, self.first), Phase(best, 1 - self.first))
+        return Learned(best, () if self.use in ("safe", "all") else phases, operations=shared)
+
+    def _told(
+        self,
+        operations: OperationSet,
+        findings: list[Finding],
+        gone: list[Clash],
+        clean: Rate | None,
+        pictures: ImageSet,
+        safe: OperationSet,
+    ) -> dict[str, Any]:
+        """Return the audit as plain JSON data."""
+        lines = table(findings, gone, clean, self.rules) if clean else ["nothing was decided"]
+        used = ", ".join(safe.names) or "none"
+        verdicts = [f.verdict for f in findings] or ["undecided"] * len(operations.branches)
+        decided = len(verdicts) - verdicts.count("undecided")
+        head = f"{len(pictures):,} pictures, {decided} of {len(verdicts)} operations decided"
+        return {
+            "lines": [head, *lines, f"the set: {used}"],
+            "settings": self.config(),
+            "looked_at": operations.to_json(),
+            "pictures": len(pictures),
+            "classes": list(pictures.classes),
+            "clean_accuracy": clean and clean.to_json(),
+            "findings": [finding.to_json(pictures.classes) for finding in findings],
+            "dropped": [clash.to_json() for clash in gone],
+        }
