@@ -17,33 +17,8 @@ __all__ = ["DEFAULT", "SPACES", "Branch", "chosen", "policy_of", "shrunk", "valu
 
 Branch = tuple[Element, ...]
 DEFAULT = "safe15"
-_SHIFT = (Element("translate_x", -0.0625, 0.0625), Element("translate_y", -0.0625, 0.0625))
-
-
-def _thesis(side: int) -> OperationSet:
-    """Return those of the thesis's operations that the table has, for pictures of that side."""
-    named: dict[str, Branch] = {
-        "HorizontalFlip": (Element("hflip"),),
-        "VerticalFlip": (Element("vflip"),),
-        "RandomRotate90": (Element("rot90", values=(1.0, 2.0, 3.0)),),
-        "Transpose": (Element("transpose"),),
-        "ToGray": (Element("to_gray"),),
-        "ShiftScaleRotate": (
-            *_SHIFT,
-            Element("zoom", 0.9, 1.1),
-            Element("rotate", -45, 45, interpolation="bilinear"),
-        ),
-        "RandomSizedCrop": (Element("resized_crop", 0.6, 0.9),),
-        "RandomContrast": (Element("contrast", 0.8, 1.2),),
-        "RandomBrightness": (Element("brightness", 0.8, 1.2),),
-        "RandomGamma": (Element("gamma", 0.8, 1.2),),
-        "Blur": (Element("blur", 0.8, 1.5),),
-    }
-    return OperationSet("safe15", tuple(named.items()))
-
-
 SPACES: dict[str, Callable[[int], OperationSet]] = {
-    "safe15": _thesis,
+    "safe15": lambda side: OperationSet("safe15", spaces.safe15(side)),
     "autoaugment14": lambda side: operations_of(spaces.trivialaugment(), "autoaugment14"),
 }
 
