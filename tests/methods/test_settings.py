@@ -38,7 +38,7 @@ def test_values_take_the_type_of_the_default():
     [
         ("smart-augmentation:k=0", "`1 <= k <= 8` must hold, but got 0"),
         ("smart-augmentation:alpha=-1", "`alpha >= 0` must hold, but got -1.0"),
-        ("smart-augmentation:beta_end=-2", "`beta_end >= 0` must hold, but got -2.0"),
+        ("smart-augmentation:alpha_end=-2", "`alpha_end >= 0` must hold, but got -2.0"),
         ("smart-augmentation:lr=0", "`lr > 0` must hold, but got 0"),
         ("smart-augmentation:share=2", "`0 < share <= 1` must hold, but got 2.0"),
         ("smart-augmentation:lr=fast", "a number or null is needed"),

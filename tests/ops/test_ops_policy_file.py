@@ -62,11 +62,14 @@ def test_draws_are_those_of_the_first_version(name):
     assert digest(SPACES[name]) == expected
 
 
+YOUNGER = {"random_crop", "clahe", "gauss_noise"}  # than version 1
+
+
 def test_a_file_of_version_1_draws_what_it_drew():
     old = Policy.load(GOLDEN / "policy-v1.json")
     assert digest(old) == json.loads((GOLDEN / "draws.json").read_text())["golden"]
     assert (old.strength, old.trained_on, old.evidence) == (1, {}, {})
-    assert {element.op for element in old.elements()} == set(TABLE)
+    assert {element.op for element in old.elements()} == set(TABLE) - YOUNGER
 
 
 def test_a_file_of_version_2_is_read_whole_and_written_the_same(tmp_path):

@@ -144,13 +144,18 @@ def test_each_confirm_run_reads_the_test_part_once(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     parts: list[str] = []
-    true = job_module.predict
+    true = job_module.goal_of
 
-    def counted(model: nn.Module, data: Any, *args: Any) -> Any:
-        parts.append("test" if set(data.parts) == {"test"} else "valid")
-        return true(model, data, *args)
+    def watched(data: Any) -> Any:
+        goal = true(data)
 
-    monkeypatch.setattr(job_module, "predict", counted)
+        def counted(model: nn.Module, part: Any, *args: Any) -> Any:
+            parts.append("test" if set(part.parts) == {"test"} else "valid")
+            return goal.predict(model, part, *args)
+
+        return replace(goal, predict=counted)
+
+    monkeypatch.setattr(job_module, "goal_of", watched)
     tiny.compare(tmp_path / "out")
     assert parts == ["valid"] * 5 + ["test"] * 4
 

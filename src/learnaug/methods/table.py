@@ -232,7 +232,8 @@ def _require_joint_last(names: list[str], parts: list[Method]) -> None:
     Such a target has not seen the whole chain: nothing of it could be the chain's result.
     """
     for place, part in enumerate(names[:-1]):
-        if not getattr(parts[place], "joint", False):
+        method = parts[place]
+        if not (isinstance(method, SmartAugmentation) and method.joint):
             continue
         row, settings = parted(part)
         frozen = row + "-frozen"
