@@ -27,7 +27,10 @@ QUICK = replace(PLAN, epochs=3)
 TRUTH = {"Turn": "safe", "Mirror": "unsafe", "Nothing": "no effect", "Blur": "unsafe"}
 
 
-def found(seed: int) -> None:
+@pytest.mark.parametrize(
+    "seed", [0, 1, *(pytest.param(seed, marks=pytest.mark.slow) for seed in range(2, 20))]
+)
+def test_planted_truth(seed: int) -> None:
     learned = audit(hooks(seed), PLAN, seed)
     assert verdicts(learned) == TRUTH
     told = learned.augmenter.describe()["audit"]["findings"]
@@ -36,17 +39,6 @@ def found(seed: int) -> None:
     assert mirror["rank"]["high"] < 0.75  # nobody can see it: the label check alone speaks
     assert learned.operations is not None
     assert learned.operations.names == ("Turn",)
-
-
-@pytest.mark.parametrize("seed", range(2))
-def test_planted_truth(seed: int) -> None:
-    found(seed)
-
-
-@pytest.mark.slow
-@pytest.mark.parametrize("seed", range(2, 20))
-def test_planted_truth_of_every_seed(seed: int) -> None:
-    found(seed)
 
 
 def test_without_the_label_check_a_mirror_looks_safe() -> None:

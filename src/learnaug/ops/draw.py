@@ -57,8 +57,14 @@ class Drawn:
 
         Partners still count in the whole batch.
         """
-        fields = {name: getattr(self, name)[at] for name in _SLOTTED}
-        return replace(self, branch=self.branch[at[0]], **fields)
+        return replace(self, branch=self.branch[at[0]], **self._slots(at))
+
+    def reordered(self, order: NDArray[np.int64]) -> Drawn:
+        """Return the same with the slots of each picture in another order: int64 [B, S]."""
+        return replace(self, **self._slots((np.arange(len(self))[:, None], order)))
+
+    def _slots(self, at: tuple[Any, ...]) -> dict[str, Any]:
+        return {name: getattr(self, name)[at] for name in _SLOTTED}
 
 
 def draw(

@@ -7,9 +7,10 @@ from collections.abc import Mapping, Sequence
 
 import numpy as np
 
+from learnaug.data.masks import IGNORED
+
 __all__ = ["beside", "colours", "shown_classes"]
 
-IGNORED = 255  # of a mask: not counted; drawn black
 SHARE = 0.65  # of the class colour in a pixel
 OKABE_ITO = (
     (230, 159, 0), (86, 180, 233), (0, 158, 115), (240, 228, 66), (0, 114, 178), (213, 94, 0),

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from dataclasses import replace
-from typing import Any
 
 import numpy as np
 import torch
@@ -23,8 +22,6 @@ from learnaug.training.classify import soft_cross_entropy
 from learnaug.training.target import Target
 
 __all__ = ["Detector", "Subsets"]
-
-SLOTTED = ("ops", "value", "extra", "fill", "interpolation", "partner", "mix")
 
 
 class Subsets:
@@ -57,15 +54,8 @@ class Subsets:
         drawn = ops.draw(self.policy, n, seeds.child("magnitude").numpy(), size)
         masked = replace(drawn, ops=np.where(present[:, self.owner], drawn.ops, np.int16(-1)))
         # A stable sort keeps the elements of one operation together and in their order.
-        at = np.argsort(key[:, self.owner], axis=1, kind="stable")
-        moved: dict[str, Any] = {name: _along(getattr(masked, name), at) for name in SLOTTED}
-        return replace(masked, **moved), present
-
-
-def _along(values: NDArray[np.generic], at: NDArray[np.int64]) -> NDArray[np.generic]:
-    if values.ndim == 3:
-        at = at[:, :, None]
-    return np.take_along_axis(values, at, 1)
+        order = np.argsort(key[:, self.owner], axis=1, kind="stable")
+        return masked.reordered(order), present
 
 
 class Detector(Target):
