@@ -91,6 +91,14 @@ def test_the_file_comes_back(tmp_path: Path) -> None:
     assert OperationSet.load(tmp_path / "set.json") == SET
 
 
+def test_what_could_run_programs_is_not_read(tmp_path):
+    for start in (b"\x80\x04", b"PK\x03\x04"):
+        (tmp_path / "set.json").write_bytes(start + b"rest")
+        with pytest.raises(ConfigError, match="could run programs") as told:
+            OperationSet.load(tmp_path / "set.json")
+        assert "OperationSet.save" in str(told.value)
+
+
 @pytest.mark.parametrize(
     ("change", "words"),
     [

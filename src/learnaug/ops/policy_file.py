@@ -32,7 +32,7 @@ from learnaug.rundir import parse_json, read_bytes, write_json
 
 __all__ = [
     "FORMAT", "LIMIT", "VERSION", "branch_in", "branch_out", "closed", "entries_in", "from_json",
-    "load", "numbered", "save", "to_json",
+    "load", "numbered", "read", "save", "to_json", "whole",
 ]  # fmt: skip
 
 FORMAT = "learnaug-policy"
@@ -41,7 +41,6 @@ NEEDS = "learnaug 0.2"  # the first that reads VERSION
 LIMIT = 10_000_000  # bytes of a file
 MOST_FAULTS = 100  # a file with more is not read to its end
 PROGRAMS = {b"\x80": "a pickle", b"PK": "a zip file (or a torch.save)"}
-MEND = "save the policy with Policy.save"
 
 T = TypeVar("T")
 Keys = dict[str, tuple[str, ...]]
@@ -80,11 +79,7 @@ def from_json(value: object) -> Policy:
         ConfigError: all faults at once, each with its place such as stages[0].branches[3][1].
     """
     faults: list[str] = []
-    policy = _policy_in(value, faults)
-    if faults or policy is None:
-        count = f"{len(faults)} fault" + ("s" if len(faults) != 1 else "")
-        raise ConfigError(f"not a policy file: {count}", faults, "correct these places")
-    return policy
+    return whole(_policy_in(value, faults), "a policy file", faults)
 
 
 def save(policy: Policy, path: Path) -> None:
@@ -99,12 +94,25 @@ def load(path: Path) -> Policy:
         ConfigError: not a policy file, or faults in it.
         DataError: there is no such plain file, it is too large, or no JSON.
     """
+    return from_json(read(path, "a policy file", "save the policy with Policy.save"))
+
+
+def read(path: Path, words: str, mend: str) -> Any:
+    """Return the JSON value of a file of at most 10 MB; what could run programs is not opened."""
     data = read_bytes(path, limit=LIMIT)
     for start, kind in PROGRAMS.items():
         if data.startswith(start):
-            what = f"a policy file is JSON, but this is {kind}, which could run programs"
-            raise ConfigError(what, [str(path)], MEND)
-    return from_json(parse_json(data, str(path)))
+            what = f"{words} is JSON, but this is {kind}, which could run programs"
+            raise ConfigError(what, [str(path)], mend)
+    return parse_json(data, str(path))
+
+
+def whole(found: T | None, words: str, faults: list[str]) -> T:
+    """Return what was found where there are no faults; ConfigError names all of them."""
+    if faults or found is None:
+        count = f"{len(faults)} fault" + ("s" if len(faults) != 1 else "")
+        raise ConfigError(f"not {words}: {count}", faults, "correct these places")
+    return found
 
 
 def _stage_out(stage: Stage) -> dict[str, Any]:

@@ -11,15 +11,16 @@ from learnaug.errors import ConfigError
 from learnaug.ops.about import made_from_faults, shown
 from learnaug.ops.policy import MAX_ELEMENTS, Element, Policy
 from learnaug.ops.policy_file import (
-    LIMIT,
     branch_in,
     branch_out,
     closed,
     entries_in,
     numbered,
+    read,
+    whole,
 )
 from learnaug.ops.table import TABLE
-from learnaug.rundir import parse_json, read_bytes, write_json
+from learnaug.rundir import write_json
 
 __all__ = ["FORMAT", "MAX_OPERATIONS", "OperationSet", "operations_of"]
 
@@ -28,6 +29,7 @@ VERSION = 1
 NEEDS = "learnaug 0.2"
 MAX_OPERATIONS = 100
 MAX_NAME = 100  # characters
+SAVE = "save the set with OperationSet.save"
 
 _KEYS = {
     "set": ("format", "version", "needs", "name", "operations", "made_from"),
@@ -82,11 +84,7 @@ class OperationSet:
             ConfigError: all faults at once, each with its place such as operations[0].elements[1].
         """
         faults: list[str] = []
-        found = _set_in(value, faults)
-        if faults or found is None:
-            count = f"{len(faults)} fault" + ("s" if len(faults) != 1 else "")
-            raise ConfigError(f"not an operation set: {count}", faults, "correct these places")
-        return found
+        return whole(_set_in(value, faults), "an operation set", faults)
 
     def save(self, path: str | Path) -> None:
         """Write the operation set file, atomically."""
@@ -95,7 +93,7 @@ class OperationSet:
     @staticmethod
     def load(path: str | Path) -> OperationSet:
         """Read an operation set file; only JSON, at most 10 MB; ConfigError lists every fault."""
-        return OperationSet.from_json(parse_json(read_bytes(Path(path), limit=LIMIT), str(path)))
+        return OperationSet.from_json(read(Path(path), "an operation set", SAVE))
 
 
 def operations_of(policy: Policy, name: str | None = None) -> OperationSet:
