@@ -22,7 +22,7 @@ if TYPE_CHECKING:
 
     from learnaug.data.imageset import ImageSet
 
-__all__ = ["Batch", "batches", "make_batch", "order"]
+__all__ = ["Batch", "batches", "evenly", "make_batch", "order"]
 
 Ints = npt.NDArray[np.int64]
 
@@ -67,6 +67,16 @@ def make_batch(data: ImageSet, indices: Ints, device: torch.device | str = "cpu"
         torch.ones(len(indices), device=device),
         torch.zeros(len(indices), dtype=torch.bool, device=device),
     )
+
+
+def evenly(n: int, most: int) -> Ints:
+    """Return at most `most` of the positions 0 … n - 1, evenly spaced, the ends among them.
+
+    Example:
+        >>> evenly(5, 3).tolist(), evenly(2, 3).tolist()
+        ([0, 2, 4], [0, 1])
+    """
+    return np.linspace(0, n - 1, min(n, most)).astype(np.int64)
 
 
 def order(n: int, epoch: int, seeds: Seeds) -> Ints:

@@ -7,15 +7,15 @@ from collections.abc import Callable
 from dataclasses import dataclass, replace
 
 import numpy as np
-from torch import nn
 
 from learnaug import rundir
 from learnaug.data import ImageSet
+from learnaug.data.batch import evenly
 from learnaug.methods import Budget, Learned, Learning, is_learned
 from learnaug.methods.table import augmenter
 from learnaug.study.world import World
 from learnaug.training import Keep, Phase, Recipe, Stopped, choose_device, fit, predict
-from learnaug.training.forward import Normalise
+from learnaug.training.forward import model_of
 from learnaug.training.loop import LOG_ROWS
 from learnaug.training.target import SEEN, WATCHED
 
@@ -111,7 +111,7 @@ def _small_lesson(world: World, name: str, probe: Probe) -> tuple[Learned | None
     """
     plan, train = world.plan, world.part(0, "train")
     number = min(len(train), BATCHES * plan.recipe.batch_size)
-    few = train.take(np.linspace(0, len(train) - 1, number).astype(np.int64))
+    few = train.take(evenly(len(train), number))
     size = min(number, plan.recipe.batch_size)
     recipe = replace(plan.recipe, epochs=1, batch_size=size)
     asked = 0
@@ -192,8 +192,7 @@ def _looks(world: World, *, test: bool = True) -> float:
     if not len(few):
         return 0.0
     device = choose_device(plan.device)
-    net = world.net(world.pair(0).child("probe")).eval()
-    model = nn.Sequential(Normalise.of(few), net).to(device)
+    model = model_of(world.net(world.pair(0).child("probe")), few, device)
     watch = rundir.stopwatch()
     predict(model, few, device, plan.precision)
     start = watch()

@@ -10,6 +10,7 @@ from numpy.typing import NDArray
 
 from learnaug import rundir
 from learnaug.data import Batch, make_batch
+from learnaug.data.batch import evenly
 from learnaug.methods import is_learned
 from learnaug.methods.table import augmenter
 from learnaug.seeds import Seeds
@@ -32,7 +33,7 @@ def write_samples(world: World) -> None:
         return
     train = world.part(0, "train")
     masked = train.masks is not None
-    chosen = _spread(len(train)) if masked else _one_of_each_class(train.labels)
+    chosen = evenly(len(train), PICTURES) if masked else _one_of_each_class(train.labels)
     batch = make_batch(train, chosen)
     for method in world.plan.methods:
         if is_learned(method):
@@ -52,11 +53,6 @@ def _arrays(rows: Sequence[Batch], masked: bool) -> dict[str, NDArray[Any]]:
     if masked:
         found["masks"] = np.stack([row.targets.numpy().astype(np.uint8) for row in rows])
     return found
-
-
-def _spread(n: int) -> NDArray[np.int64]:
-    """Return PICTURES positions, evenly spaced."""
-    return np.unique(np.linspace(0, n - 1, PICTURES).astype(np.int64))
 
 
 def _one_of_each_class(labels: NDArray[np.int64]) -> NDArray[np.int64]:

@@ -10,7 +10,7 @@ from torch import Tensor, nn
 
 from learnaug.data import ImageSet
 
-__all__ = ["Normalise", "autocast", "logits_of", "scored"]
+__all__ = ["Normalise", "autocast", "logits_of", "model_of", "scored"]
 
 BATCH = 256
 
@@ -50,6 +50,12 @@ class Normalise(nn.Module):
         """Return float32 pictures with mean 0 and standard deviation 1 over the training part."""
         flat = images.to(memory_format=torch.channels_last).float()
         return flat * self.scale + self.shift
+
+
+def model_of(net: nn.Module, train: ImageSet, device: torch.device) -> nn.Module:
+    """Return the model from uint8 pictures to scores: normalised as `train` is, channels last."""
+    model = nn.Sequential(Normalise.of(train), net).to(device)
+    return model.to(memory_format=torch.channels_last)
 
 
 def autocast(device: torch.device, precision: str) -> torch.autocast:

@@ -10,12 +10,13 @@ from numpy.typing import NDArray
 from torch import Tensor, nn
 
 from learnaug.data import ImageSet, batches, make_batch
+from learnaug.data.batch import evenly
 from learnaug.errors import RunError
 from learnaug.nets.rng import forked, reseed
 from learnaug.seeds import Seeds
 from learnaug.training.augmenter import Phase, phase_at
 from learnaug.training.evaluate import goal_of
-from learnaug.training.forward import Normalise, autocast
+from learnaug.training.forward import autocast, model_of
 from learnaug.training.loop import Keep, run
 from learnaug.training.recipe import Recipe, learning_rate
 
@@ -177,7 +178,7 @@ def _some(data: ImageSet, most: int) -> ImageSet:
     """Return at most `most` pictures, evenly spaced."""
     if len(data) <= most:
         return data
-    return data.take(np.linspace(0, len(data) - 1, most).astype(np.int64))
+    return data.take(evenly(len(data), most))
 
 
 def make_optimiser(model: nn.Module, recipe: Recipe) -> torch.optim.Optimizer:
@@ -223,8 +224,7 @@ def fit(
         RunError: a loss or gradient is not finite.
         Stopped: `keep.stop` asked for it.
     """
-    model = nn.Sequential(Normalise.of(train), net).to(device)
-    model = model.to(memory_format=torch.channels_last)
+    model = model_of(net, train, device)
     task = Target(model, train, valid, curriculum, recipe, device, precision)
     with forked(device):
         run(task, task.updates, seeds, keep)

@@ -12,6 +12,7 @@ from numpy.typing import NDArray
 from torch import nn
 
 from learnaug.data import ImageSet
+from learnaug.data.batch import evenly
 from learnaug.errors import ConfigError, DataError, UsageError, nearest
 from learnaug.methods.base import Budget, Learned, Learning
 from learnaug.methods.gallery import Gallery
@@ -31,7 +32,7 @@ from learnaug.methods.merge.watch import PROBED, warnings, watch
 from learnaug.nets import forked
 from learnaug.seeds import Seeds
 from learnaug.training import Keep
-from learnaug.training.forward import Normalise, scored
+from learnaug.training.forward import Normalise, model_of, scored
 from learnaug.training.loop import run
 
 __all__ = ["PARTNERS", "SmartAugmentation"]
@@ -158,8 +159,7 @@ class SmartAugmentation:
         notes = [] if self.partners == "same" else short(pool, data.train.classes, self.k)
         for note in notes:
             keep.say(note)
-        model = nn.Sequential(Normalise.of(data.train), data.net(data.init)).to(device)
-        model = model.to(memory_format=torch.channels_last)
+        model = model_of(data.net(data.init), data.train, device)
         classes = len(data.train.classes) if self.per_class else None
         merger = build(self.network, self.k, data.train.channels, classes, seeds.child("merger"))
         task = Joint(
@@ -234,8 +234,7 @@ def _features(data: Learning) -> NDArray[np.float64]:
 
 def _watched(task: Joint) -> tuple[dict[str, Any], tuple[Gallery, ...]]:
     """Return what `watch` says of at most PROBED training pictures, and pictures to look at."""
-    number = len(task.train)
-    rows = np.unique(np.linspace(0, number - 1, min(PROBED, number)).astype(np.int64))
+    rows = evenly(len(task.train), PROBED)
     batch, inputs, _ = task.drawn(rows)
     labels = torch.from_numpy(task.train.labels[rows]).to(task.device)
     found = watch(task.merger, inputs, batch.images.float() / 255, labels)

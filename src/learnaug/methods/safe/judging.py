@@ -2,9 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
 from dataclasses import dataclass, replace
-from functools import partial
 
 import numpy as np
 import torch
@@ -17,14 +15,11 @@ from learnaug.methods.safe.detector import Detector, Subsets
 from learnaug.methods.safe.folds import Judge, fold_of
 from learnaug.seeds import Seeds
 from learnaug.training import Keep, Phase, Recipe
-from learnaug.training.forward import Normalise
+from learnaug.training.forward import model_of
 from learnaug.training.loop import run
 from learnaug.training.target import Target
 
 __all__ = ["Course", "court"]
-
-
-Maker = Callable[[ImageSet, "Course", Seeds, Keep | None], nn.Module]
 
 
 @dataclass(frozen=True, slots=True)
@@ -69,63 +64,54 @@ def court(
             rows = np.sort(seeds.child("judged", number).numpy().permutation(rows)[:most])
         train = data.take(np.flatnonzero(fold != number))
         own = seeds.child("fold", number)
-        part = partial(_part, keep, folds)
-        judges.append(
-            Judge(
-                _kept(_detector, train, course, own, part(number, "detector")),
-                _kept(_classifier, train, course, own, part(number, "classifier")),
-                rows,
-            )
-        )
+        detector = _trained(
+            _detector(train, course, own), own.child("detector"),
+            _part(keep, folds, number, "detector"),
+        )  # fmt: skip
+        classifier = _trained(
+            _classifier(train, course, own), own.child("classifier"),
+            _part(keep, folds, number, "classifier"),
+        )  # fmt: skip
+        judges.append(Judge(detector, classifier, rows))
     return tuple(judges)
 
 
-def _detector(train: ImageSet, course: Course, seeds: Seeds, keep: Keep | None) -> nn.Module:
-    """Return the detector, trained; with the first weights where `keep` is None."""
+def _detector(train: ImageSet, course: Course, seeds: Seeds) -> Detector:
     scores = course.subsets.number + (len(train.classes) if course.joint else 0)
-    model = _model(train, course, scores, seeds.child("init", "detector"))
-    if keep is None:
-        return model
-    task = Detector(
-        model, train, course.subsets, course.recipe, course.joint, course.device, course.precision
-    )
-    with nets.forked(course.device):
-        run(task, task.updates, seeds.child("detector"), keep)
-    return model
+    return Detector(
+        _model(train, course, scores, seeds.child("init", "detector")), train, course.subsets,
+        course.recipe, course.joint, course.device, course.precision,
+    )  # fmt: skip
 
 
-def _classifier(train: ImageSet, course: Course, seeds: Seeds, keep: Keep | None) -> nn.Module:
-    """Return the plain classifier, trained; with the first weights where `keep` is None."""
-    model = _model(train, course, len(train.classes), seeds.child("init", "classifier"))
-    if keep is None:
-        return model
+def _classifier(train: ImageSet, course: Course, seeds: Seeds) -> Target:
+    """Return the plain classifier, which never sees an operation."""
     phases = (Phase(PolicyAugmenter(ops.Policy((), "none"))),)
-    task = Target(model, train, None, phases, course.recipe, course.device, course.precision)
-    with nets.forked(course.device):
-        run(task, task.updates, seeds.child("classifier"), keep)
-    return model
+    return Target(
+        _model(train, course, len(train.classes), seeds.child("init", "classifier")), train, None,
+        phases, course.recipe, course.device, course.precision,
+    )  # fmt: skip
 
 
 def _model(train: ImageSet, course: Course, scores: int, seeds: Seeds) -> nn.Module:
     net = nets.build(
         course.net, channels=train.channels, size=train.size, classes=scores, seeds=seeds
     )
-    model = nn.Sequential(Normalise.of(train), net).to(course.device)
-    return model.to(memory_format=torch.channels_last)
+    return model_of(net, train, course.device)
 
 
-def _kept(make: Maker, train: ImageSet, course: Course, seeds: Seeds, keep: Keep) -> nn.Module:
+def _trained(task: Target, seeds: Seeds, keep: Keep) -> nn.Module:
     """Return the trained model, from its file where it was done before a stop."""
     file = keep.checkpoints and keep.checkpoints.with_suffix(".safetensors")
     if file and file.is_file():
-        model = make(train, course, seeds, None)
-        model.load_state_dict(rundir.load_tensors(file))
+        task.model.load_state_dict(rundir.load_tensors(file))
         keep.progress(1.0)
-        return model.eval()
-    model = make(train, course, seeds, keep)
+        return task.model.eval()
+    with nets.forked(task.device):
+        run(task, task.updates, seeds, keep)
     if file:
-        rundir.save_tensors(file, model.state_dict())
-    return model.eval()
+        rundir.save_tensors(file, task.model.state_dict())
+    return task.model.eval()
 
 
 def _part(keep: Keep, folds: int, fold: int, name: str) -> Keep:

@@ -11,6 +11,7 @@ from numpy.typing import NDArray
 
 from learnaug import ops
 from learnaug.data import ImageSet
+from learnaug.data.batch import evenly
 from learnaug.methods.safe.folds import Judge
 from learnaug.ops.draw import Drawn
 from learnaug.seeds import Seeds
@@ -71,7 +72,7 @@ class Bench:
         """Return the bench with at most about `most` pictures, evenly taken from every judge."""
         each = max(1, most // len(self.judges))
         judges = tuple(
-            replace(judge, rows=judge.rows[_even(len(judge.rows), each)]) for judge in self.judges
+            replace(judge, rows=judge.rows[evenly(len(judge.rows), each)]) for judge in self.judges
         )
         return replace(self, judges=judges)
 
@@ -101,10 +102,6 @@ class Bench:
             features.numpy(),
             moved.numpy(),
         )
-
-
-def _even(n: int, most: int) -> NDArray[np.int64]:
-    return np.unique(np.linspace(0, n - 1, min(n, most)).astype(np.int64))
 
 
 def _joined(parts: Sequence[Scan]) -> Scan:

@@ -12,6 +12,7 @@ import torch
 from torch import Tensor
 
 from learnaug import ops
+from learnaug.data.batch import evenly
 from learnaug.methods.safe.audit import Auditor
 from learnaug.methods.safe.candidates import Branch, policy_of
 from learnaug.methods.safe.verdicts import flagged, judged, percent
@@ -102,7 +103,7 @@ def repeats(
         seeds: keys the draws.
     """
     rows = auditor.bench.rows
-    rows = rows[np.unique(np.linspace(0, len(rows) - 1, LOOKED_AT).astype(np.int64))]
+    rows = rows[evenly(len(rows), LOOKED_AT)]
     pictures = torch.from_numpy(np.ascontiguousarray(auditor.bench.data.images[rows]))
     many = {n: _drawn(pictures, b, DRAWS, seeds.child("many", n)) for n, b in kept.items()}
     one = {n: _drawn(pictures, b, 1, seeds.child("one", n))[0] for n, b in kept.items()}
