@@ -9,9 +9,10 @@ import numpy as np
 import pytest
 from PIL import Image
 
-from learnaug.data.check import Report, check, metric_for, render
+from learnaug.data.check import Report, check, metric_for
 from learnaug.data.findings import Finding
 from learnaug.data.imageset import ImageSet
+from learnaug.data.render import render
 from learnaug.data.split import split
 from learnaug.errors import DataError
 from learnaug.rundir import seconds

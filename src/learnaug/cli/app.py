@@ -84,7 +84,7 @@ def check(
 ) -> None:
     """Say what is in DATA, and all that is wrong with it."""
     from learnaug.data.check import check as examine
-    from learnaug.data.check import render
+    from learnaug.data.render import render
 
     report = examine(
         data,

@@ -1,4 +1,4 @@
-"""What is in a data set and what is wrong with it: every fault at once, also as plain text."""
+"""What is in a data set and what is wrong with it: every fault at once."""
 
 from __future__ import annotations
 
@@ -14,10 +14,10 @@ from learnaug.data.imageset import PARTS, ImageSet
 from learnaug.data.load import scan
 from learnaug.data.masks import mask_findings
 from learnaug.data.split import split
-from learnaug.errors import DataError, printable
+from learnaug.errors import DataError
 from learnaug.seeds import Seeds
 
-__all__ = ["Metric", "Report", "check", "metric_for", "render"]
+__all__ = ["ORDER", "Metric", "Report", "check", "images_of", "metric_for"]
 
 Metric = Literal["accuracy", "balanced_accuracy", "mean_iou"]
 Cluster = tuple[int, ...]
@@ -194,7 +194,7 @@ def _pixels(data: ImageSet, copies: Duplicates) -> Iterator[Finding]:
         yield Finding("error", "all-constant", what, (), READ_AGAIN)
     elif flat:
         where = tuple(f"{data.ids[i]}  every pixel {data.images[i].min()}" for i in flat)
-        what = f"{_images(len(flat))} constant (variance 0)"
+        what = f"{images_of(len(flat))} constant (variance 0)"
         yield Finding("warning", "constant", what, where, "leave them out if they show nothing")
     if min(data.size) < TINY:
         what = (
@@ -276,12 +276,12 @@ def _classes(report: Report) -> Iterator[Finding]:
     totals = report.totals()
     if report.metric == "balanced_accuracy":  # row 42
         large, small = int(np.argmax(totals)), int(np.argmin(totals))
-        where = tuple(f"{report.classes[k]}: {_images(totals[k])}" for k in (large, small))
+        where = tuple(f"{report.classes[k]}: {images_of(totals[k])}" for k in (large, small))
         what = f"the largest class has over {UNEVEN} times as many images as the smallest"
         what += ": balanced accuracy is measured, in which every class counts the same"
         yield Finding("warning", "unbalanced", what, where, "add images of the small classes")
     few = tuple(
-        f"{name}: {_images(n)}" for name, n in zip(report.classes, totals, strict=True) if n < FEW
+        f"{name}: {images_of(n)}" for name, n in zip(report.classes, totals, strict=True) if n < FEW
     )
     if few:
         what = f"{len(few)} of {len(totals)} classes have fewer than {FEW} images"
@@ -303,98 +303,10 @@ def _cut(data: ImageSet) -> Iterator[Finding]:
             yield Finding("info", "split", note)
 
 
-def _images(n: int) -> str:
+def images_of(n: int) -> str:
+    """Return the number with its noun."""
     return f"{n:,} image{'s' * (n != 1)}"
 
 
 def _pictures(n: int) -> str:
     return "1 picture has" if n == 1 else f"{n:,} pictures have"
-
-
-# ---------------------------------------------------------------- plain text
-
-HEADS = {"error": "error", "ask": "question", "warning": "warning", "info": "note"}
-MOST_CLASSES = 20  # rows of the table
-WIDEST = 32  # letters of a class name in the table
-
-
-def render(report: Report, *, places: int = 5) -> str:
-    """Return the report as plain text: one line of summary, the classes, the findings.
-
-    Args:
-        report: what `check` returned.
-        places: at most so many places are listed of each finding; the rest is counted.
-
-    Example:
-        >>> print(render(check("digits")).splitlines()[0])
-        digits: 1,797 images, 10 classes, 8x8 pixels, 1 channel
-    """
-    blocks = ["\n".join(_summary(report)), *(_finding(f, places) for f in report.findings)]
-    if report.images:
-        blocks.insert(1, "\n".join(_table(report)))
-    return printable("\n\n".join(blocks)) + "\n"
-
-
-def _summary(report: Report) -> Iterator[str]:
-    height, width = report.size
-    found = [sum(f.severity == severity for f in report.findings) for severity in ORDER]
-    counted = [
-        f"{n} {HEADS[severity]}{'s' * (n != 1)}"
-        for severity, n in zip(ORDER, found, strict=True)
-        if n
-    ]
-    if not report.images:
-        yield f"{_word(report.name)}: nothing could be read"
-    else:
-        channels = f"{report.channels} channel{'s' * (report.channels != 1)}"
-        noun = "class" if len(report.classes) == 1 else "classes"
-        classes = f"{len(report.classes)} {noun}, {height}x{width} pixels, {channels}"
-        yield f"{_word(report.name)}: {_images(report.images)}, {classes}"
-    verdict = "can be used" if report.ok else "cannot be used as it is"
-    yield f"{verdict}: " + (", ".join(counted) or "nothing found")
-    if report.metric == "mean_iou":
-        yield "metric: mean IoU, over the classes that occur"
-    elif report.metric is not None:
-        words = report.metric.replace("_", " ")
-        yield f"metric: {words} (largest class / smallest class = {report.balance:.3g})"
-
-
-def _table(report: Report) -> Iterator[str]:
-    """Yield the classes with their counts; of more than 20, the largest and the smallest ten."""
-    parts = [part or "images" for part in report.counts]
-    rows = list(zip(report.classes, *report.counts.values(), strict=True))
-    gap = ""
-    if len(rows) > MOST_CLASSES:
-        rows.sort(key=lambda row: (-sum(row[1:]), row[0]))
-        gap = f"… {len(rows) - MOST_CLASSES} more classes between"
-        rows = rows[: MOST_CLASSES // 2] + rows[-MOST_CLASSES // 2 :]
-    names = [_short(_word(row[0])) for row in rows]
-    head = "class" if report.kind == "classification" else "images with class"
-    left = max(map(len, [*names, head]))
-    yield f"{head:<{left}}" + "".join(f"{part:>9}" for part in parts)
-    for i, (name, row) in enumerate(zip(names, rows, strict=True)):
-        if gap and i == MOST_CLASSES // 2:
-            yield gap
-        yield f"{name:<{left}}" + "".join(f"{n:>9,}" for n in row[1:])
-    if report.kind == "classification":
-        sums = [sum(counts) for counts in report.counts.values()]
-        yield f"{'all':<{left}}" + "".join(f"{n:>9,}" for n in sums)
-
-
-def _finding(finding: Finding, places: int) -> str:
-    lines = [f"{HEADS[finding.severity]}: {finding.what}"]
-    lines += [f"  {_word(place)}" for place in finding.where[:places]]
-    if len(finding.where) > places:
-        lines.append(f"  … and {len(finding.where) - places:,} more")
-    if finding.mend:
-        lines.append(f"mend: {finding.mend}")
-    return "\n".join(lines)
-
-
-def _short(word: str) -> str:
-    return word if len(word) <= WIDEST else word[: WIDEST - 1] + "…"
-
-
-def _word(word: str) -> str:
-    """Keep a name on its line."""
-    return word.replace("\n", "\\n").replace("\t", "\\t")

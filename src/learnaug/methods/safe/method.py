@@ -155,7 +155,7 @@ class SafeAugmentation:
                 f"an audit needs {LEAST_PICTURES} independent pictures, but here are "
                 f"{independent}: nothing is decided, and no operation is used"
             )
-            return self._learned(operations, [], [], None, pictures)
+            return self._learned(_Outcome(operations, pictures))
         bench = self._bench(pictures, operations, seeds, device, budget, keep)
         auditor = Auditor(bench, operations, self.rules, keep)
         hits, _ = auditor.hits(self._subsets(operations))
@@ -166,7 +166,7 @@ class SafeAugmentation:
         gone = self._together(auditor, findings, bench, seeds) if self.pairs else []
         clean = auditor.clean.probabilities.argmax(1) == auditor.labels
         rate = rate_of(clean, auditor.independent)
-        return self._learned(operations, findings, gone, rate, pictures)
+        return self._learned(_Outcome(operations, pictures, tuple(findings), tuple(gone), rate))
 
     def _subsets(self, operations: OperationSet) -> Subsets:
         return Subsets(operations, self.max_ops, self.order, self.per)
@@ -202,49 +202,30 @@ class SafeAugmentation:
         shows = {f.name: f.look.rank.share for f in findings}
         return gone + weakest(clashes(few, kept), shows)
 
-    def _learned(
-        self,
-        operations: OperationSet,
-        findings: list[Finding],
-        gone: list[Clash],
-        clean: Rate | None,
-        pictures: ImageSet,
-    ) -> Learned:
-        dropped = {clash.dropped for clash in gone}
-        found = [f for f in findings if f.kept is not None and f.name not in dropped]
-        safe = OperationSet(
-            f"safe {operations.name}", tuple((f.name, f.kept) for f in found if f.kept is not None),
-            {"method": "safe-augmentation", "data": pictures.name, "pictures": len(pictures)},
-        )  # fmt: skip
-        classes = None
+    def _learned(self, outcome: _Outcome) -> Learned:
+        found, classes = outcome.found, None
         if any(f.spared for f in found):
             classes = tuple(
                 tuple(f.name for f in found if k not in f.spared)
-                for k in range(len(pictures.classes))
+                for k in range(len(outcome.pictures.classes))
             )
-        every = PolicyAugmenter(subsets_over(operations, self.subset))
+        every = PolicyAugmenter(subsets_over(outcome.operations, self.subset))
+        safe = outcome.safe
         policy = subsets_over(safe, self.subset, classes)
         # Others draw without looking at the class: what harms one class is not for them.
         spared = {f.name for f in found if f.spared}
         shared = replace(safe, branches=tuple(b for b in safe.branches if b[0] not in spared))
-        audit = self._told(operations, findings, gone, clean, pictures, safe)
         drawn = every.policy if self.use in ("all", "all-all") else policy
-        best = Audited(drawn, shared, audit)
+        best = Audited(drawn, shared, self._told(outcome))
         phases = (Phase(every, self.first), Phase(best, 1 - self.first))
         return Learned(best, () if self.use in ("safe", "all") else phases, operations=shared)
 
-    def _told(
-        self,
-        operations: OperationSet,
-        findings: list[Finding],
-        gone: list[Clash],
-        clean: Rate | None,
-        pictures: ImageSet,
-        safe: OperationSet,
-    ) -> dict[str, Any]:
+    def _told(self, outcome: _Outcome) -> dict[str, Any]:
         """Return the audit as plain JSON data."""
+        findings, gone, clean = outcome.findings, outcome.gone, outcome.clean
+        operations, pictures = outcome.operations, outcome.pictures
         lines = table(findings, gone, clean, self.rules) if clean else ["nothing was decided"]
-        used = ", ".join(safe.names) or "none"
+        used = ", ".join(outcome.safe.names) or "none"
         verdicts = [f.verdict for f in findings] or ["undecided"] * len(operations.branches)
         decided = len(verdicts) - verdicts.count("undecided")
         head = f"{len(pictures):,} pictures, {decided} of {len(verdicts)} operations decided"
@@ -258,3 +239,38 @@ class SafeAugmentation:
             "findings": [finding.to_json(pictures.classes) for finding in findings],
             "dropped": [clash.to_json() for clash in gone],
         }
+
+
+@dataclass(frozen=True, slots=True)
+class _Outcome:
+    """What an audit came to.
+
+    Args:
+        operations: that were looked at.
+        pictures: that they were looked at on.
+        findings: one an operation; () where nothing could be decided.
+        gone: what the test of pairs dropped.
+        clean: accuracy of the plain classifier on pictures as they are.
+    """
+
+    operations: OperationSet
+    pictures: ImageSet
+    findings: tuple[Finding, ...] = ()
+    gone: tuple[Clash, ...] = ()
+    clean: Rate | None = None
+
+    @property
+    def found(self) -> list[Finding]:
+        """The findings of what may be used."""
+        dropped = {clash.dropped for clash in self.gone}
+        return [f for f in self.findings if f.kept is not None and f.name not in dropped]
+
+    @property
+    def safe(self) -> OperationSet:
+        """What may be used, by some class at least."""
+        branches = tuple((f.name, f.kept) for f in self.found if f.kept is not None)
+        about: dict[str, str | float] = {
+            "method": "safe-augmentation", "data": self.pictures.name,
+            "pictures": len(self.pictures),
+        }  # fmt: skip
+        return OperationSet(f"safe {self.operations.name}", branches, about)
