@@ -12,7 +12,7 @@ from learnaug.methods.safe import SafeAugmentation
 from learnaug.ops.policy import Element
 from learnaug.ops.sets import OperationSet
 from learnaug.seeds import Seeds
-from learnaug.training import Keep, Recipe
+from learnaug.training import Keep, Recipe, goal_of
 
 CPU = torch.device("cpu")
 QUIET = Keep(say=lambda text: None)
@@ -49,13 +49,51 @@ def hooks(seed: int, n: int = 400, side: int = 8) -> ImageSet:
     )
 
 
+BOXES = OperationSet(
+    "boxes",
+    (
+        ("Flip", (Element("hflip"),)),
+        ("Negative", (Element("invert"),)),
+        ("Nothing", (Element("brightness", 1.0),)),
+        ("Blur", (Element("blur", 1.5),)),
+    ),
+)
+
+
+def boxes(seed: int, n: int = 240, side: int = 32) -> ImageSet:
+    """Return n noisy grey pictures with masks: ground, a bright box, a dark box.
+
+    The negative of such a picture is one as well, but its bright boxes are the dark ones.
+    """
+    gen = np.random.Generator(np.random.Philox(seed))
+    images, masks = np.full((n, 1, side, side), 127.5), np.zeros((n, side, side), np.uint8)
+    for image, mask in zip(images, masks, strict=True):
+        for number, way in ((1, 60), (2, -60)):
+            (y, x), (h, w) = gen.integers(0, side - 12, 2), gen.integers(8, 13, 2)
+            free = mask[y : y + h, x : x + w] == 0
+            image[0, y : y + h, x : x + w][free] += way
+            mask[y : y + h, x : x + w][free] = number
+    images += gen.integers(-10, 11, images.shape) + 0.5 * gen.integers(0, 2, images.shape)
+    return ImageSet(
+        "boxes", images.round().astype(np.uint8), np.zeros(0, np.int64),
+        ("ground", "bright", "dark"), tuple(f"row {i}" for i in range(n)),
+        np.full(n, -1, np.int64), np.full(n, ""), masks=masks,
+    )  # fmt: skip
+
+
 def audit(
     data: ImageSet, method: SafeAugmentation, seed: int = 0, keep: Keep | None = None
 ) -> Learned:
     """Let the method audit all of `data`."""
-    learning = Learning(data, data, lambda seeds: nets.build(
-        "smallnet", channels=data.channels, size=data.size, classes=len(data.classes), seeds=seeds
-    ), Recipe(epochs=1))  # fmt: skip
+    net = "smallnet" if data.masks is None else "fpn-small"
+
+    def build(seeds: Seeds) -> torch.nn.Module:
+        return nets.build(
+            net, channels=data.channels, size=data.size, classes=len(data.classes), seeds=seeds,
+            task=goal_of(data).name,
+        )  # fmt: skip
+
+    learning = Learning(data, data, build, Recipe(epochs=1))
     return method.learn(
         learning,
         seeds=Seeds(seed),

@@ -12,10 +12,10 @@ import torch
 
 from learnaug.data import ImageSet
 from learnaug.methods.safe.candidates import chosen, shrunk, values_of
-from learnaug.methods.safe.detector import Subsets, augmentation_loss
+from learnaug.methods.safe.detector import Subsets, asked, augmentation_loss
 from learnaug.methods.safe.figures import Effect, Rate, rank_rate
 from learnaug.methods.safe.folds import fold_of, sample
-from learnaug.methods.safe.labels import moves, real_looks
+from learnaug.methods.safe.labels import PictureCheck, moves_of
 from learnaug.methods.safe.scan import Scan
 from learnaug.methods.safe.verdicts import Look, Rules, judged
 from learnaug.ops.policy import Element
@@ -99,7 +99,7 @@ def test_augmentation_loss_is_equation_3_1() -> None:
         for i in range(4):
             p = 1 / (1 + np.exp(-x[i]))
             total -= y[i] * np.log(p) + (1 - y[i]) * np.log(1 - p)
-    loss = augmentation_loss(torch.tensor(scores), torch.tensor(present))
+    loss = augmentation_loss(asked(torch.tensor(scores), 4), torch.tensor(present))
     assert float(loss) == pytest.approx(total / 5)
 
 
@@ -130,27 +130,45 @@ def scan_of(labels: np.ndarray[Any, Any], seed: int) -> Scan:
     sure = np.full((n, 3), 0.01)
     sure[np.arange(n), labels] = 0.98
     features = np.eye(3)[labels] * 10 + gen(seed).normal(0, 0.1, (n, 3))
+    zero = np.zeros(n, np.float32)
     return Scan(np.zeros((n, 1), np.float32), sure.astype(np.float32),
-                features.astype(np.float32), np.zeros(n, np.float32))  # fmt: skip
+                features.astype(np.float32), zero, zero)  # fmt: skip
 
 
 def test_label_check_tells_moves_from_sinks_and_from_strange_pictures() -> None:
     labels = np.repeat([0, 1, 2], 100)
     folds = np.tile([0, 1], 150)
     clean = scan_of(labels, 0)
-    looks = real_looks(clean, labels, folds, 3)
-    assert looks.sight()[1] > 0.7
+    check = PictureCheck(clean, labels, folds, 3)
+    assert check.sight > 0.7
     onto = np.where((labels == 0) & (np.arange(300) % 2 == 0), 1, labels)  # half of 0 onto 1
-    (first, *_) = moves(looks, scan_of(onto, 1))
+    (first, *_) = check.moves(scan_of(onto, 1))
     assert (first.source, first.target) == (0, 1)
     assert first.low > 0.25
     sink = np.full(300, 1)  # everything looks like 1: no class moves more than the others
-    assert all(move.low <= 0 for move in moves(looks, scan_of(sink, 1)))
+    assert all(move.low <= 0 for move in check.moves(scan_of(sink, 1)))
     strange = scan_of(onto, 1)
     strange = replace(strange, features=strange.features + 50)  # sure, but near no real picture
-    assert moves(looks, strange) == []
-    unsure = replace(scan_of(onto, 1), probabilities=np.full((300, 3), 1 / 3, np.float32))
-    assert moves(looks, unsure) == []
+    assert check.moves(strange) == ()
+    unsure = replace(scan_of(onto, 1), told=np.full((300, 3), 1 / 3, np.float32))
+    assert check.moves(unsure) == ()
+
+
+def test_what_a_weak_net_takes_for_a_class_anyway_is_no_move() -> None:
+    """Dogs pass for cats in 30 %: ships that do so in 30 % after an operation are no cats."""
+    n = np.array([100, 100, 100])
+    before = np.array([[0.9, 0.0, 0.0], [0.0, 0.4, 0.0], [0.0, 0.3, 0.9]])  # ship, cat, dog
+    change = np.array([[0.0, 30.0, 0.0], [0.0, 0.0, 0.0], [0.0, 0.0, 0.0]])
+    (ship,) = moves_of(before, n, change, np.abs(change))
+    assert (ship.source, ship.target) == (0, 1)
+    assert ship.share == pytest.approx(0.0)
+    (told,) = moves_of(np.diag([0.9, 0.4, 0.9]), n, change, np.abs(change))
+    assert told.share == pytest.approx(0.3)
+    assert told.low > 0.15
+    # Agresti and Min's interval for three classes, step by step
+    middle, total = 30 / 102, 102
+    half = 2.393980 * np.sqrt(30 + 1 - 30**2 / total) / total
+    assert (told.low, told.high) == pytest.approx((middle - half, middle + half))
 
 
 def look(rank: float, low: float, high: float, **other: Any) -> Look:

@@ -15,8 +15,6 @@ from learnaug.training.forward import logits_of
 
 __all__ = ["arrays", "measure", "predict", "soft_cross_entropy"]
 
-BATCH = 256
-
 
 def soft_cross_entropy(
     logits: Tensor, targets: Tensor, weights: Tensor, smoothing: float = 0.0
@@ -44,7 +42,7 @@ def predict(
     model: nn.Module, data: ImageSet, device: torch.device, precision: str
 ) -> NDArray[np.float32]:
     """Return class probabilities for every picture: float32 [N, K], rows sum to 1."""
-    parts = logits_of(model, data, device, precision, BATCH)
+    parts = logits_of(model, data.images, device, precision)
     return torch.cat([logits.softmax(1).cpu() for _, logits in parts]).numpy()
 
 

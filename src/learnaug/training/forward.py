@@ -6,6 +6,7 @@ from collections.abc import Iterator
 
 import numpy as np
 import torch
+from numpy.typing import NDArray
 from torch import Tensor, nn
 
 from learnaug.data import ImageSet
@@ -13,6 +14,8 @@ from learnaug.data import ImageSet
 __all__ = ["Normalise", "autocast", "logits_of", "model_of", "scored"]
 
 BATCH = 256
+
+Pictures = NDArray[np.uint8]
 
 
 class Normalise(nn.Module):
@@ -65,21 +68,31 @@ def autocast(device: torch.device, precision: str) -> torch.autocast:
 
 @torch.no_grad()
 def logits_of(
-    model: nn.Module, data: ImageSet, device: torch.device, precision: str, batch: int
+    model: nn.Module,
+    images: Pictures,
+    device: torch.device,
+    precision: str,
+    batch: int = BATCH,
 ) -> Iterator[tuple[slice, Tensor]]:
-    """Yield which pictures, and the model's scores of them: float32, on the device."""
+    """Yield which pictures, and the model's scores of them: float32, on the device.
+
+    Args:
+        model: uint8 [B, C, H, W] -> scores [B, K] or [B, K, H, W]; set to evaluation.
+        images: uint8 [N, C, H, W].
+        device, precision: where and in which number format.
+        batch: pictures at a time.
+    """
     model.eval()
-    for start in range(0, len(data), batch):
-        part = slice(start, min(start + batch, len(data)))
-        images = torch.from_numpy(np.ascontiguousarray(data.images[part]))
+    for start in range(0, len(images), batch):
+        part = slice(start, min(start + batch, len(images)))
+        chunk = torch.from_numpy(np.ascontiguousarray(images[part]))
         with autocast(device, precision):
-            logits = model(images.to(device))
+            logits = model(chunk.to(device))
         yield part, logits.float()
 
 
-@torch.no_grad()
 def scored(
-    model: nn.Module, images: Tensor, device: torch.device, precision: str
+    model: nn.Module, images: Pictures, device: torch.device, precision: str
 ) -> tuple[Tensor, Tensor]:
     """Return the scores of pictures, and what the last dense layer was given (their features).
 
@@ -87,21 +100,16 @@ def scored(
 
     Args:
         model: uint8 [B, C, H, W] -> [B, K]; set to evaluation.
-        images: uint8 [B, C, H, W].
+        images: uint8 [N, C, H, W].
         device, precision: where and in which number format.
 
     Returns:
-        float32 [B, K] and [B, D], on the CPU.
+        float32 [N, K] and [N, D], on the CPU.
     """
-    model.eval()
     seen: list[Tensor] = []
     dense = [part for part in model.modules() if isinstance(part, nn.Linear)]
     hook = dense and dense[-1].register_forward_pre_hook(lambda part, given: seen.append(given[0]))
-    out = []
-    for start in range(0, len(images), BATCH):
-        with autocast(device, precision):
-            out.append(model(images[start : start + BATCH].to(device)).float().cpu())
+    scores = torch.cat([out.cpu() for _, out in logits_of(model, images, device, precision)])
     if hook:
         hook.remove()
-    scores = torch.cat(out)
     return scores, torch.cat(seen).flatten(1).float().cpu() if seen else scores

@@ -15,7 +15,7 @@ from learnaug.data import ImageSet
 from learnaug.data.masks import IGNORED
 from learnaug.training.forward import logits_of
 
-__all__ = ["arrays", "measure", "pixel_cross_entropy", "predict"]
+__all__ = ["arrays", "batch_for", "measure", "pixel_cross_entropy", "predict"]
 
 SCORES = 1 << 25  # floats [B, K, H, W] that are in memory at once
 BATCH = 256
@@ -60,13 +60,17 @@ def predict(
     Scores are counted and dropped chunk by chunk: those of all pictures would not fit into memory.
     """
     assert data.masks is not None
-    classes = len(data.classes)
-    batch = max(1, min(BATCH, SCORES // (classes * data.size[0] * data.size[1])))
+    batch = batch_for(len(data.classes), data.size)
     found = [
         _overlap(logits, torch.from_numpy(data.masks[part].astype(np.int64)).to(device))
-        for part, logits in logits_of(model, data, device, precision, batch)
+        for part, logits in logits_of(model, data.images, device, precision, batch)
     ]
     return stats.joined(found)
+
+
+def batch_for(classes: int, size: tuple[int, int]) -> int:
+    """Return how many pictures of size (H, W) have scores that fit into memory together."""
+    return max(1, min(BATCH, SCORES // (classes * size[0] * size[1])))
 
 
 def _overlap(logits: Tensor, masks: Tensor) -> stats.Overlap:

@@ -40,7 +40,6 @@ __all__ = ["PARTNERS", "SmartAugmentation"]
 PARTNERS = ("random", "clusters", "features", "groups", "same")
 OPTIMISERS = ("sgd", "adam")
 NORMS = ("together", "apart")
-CHUNK = 256
 
 
 @dataclass(frozen=True, slots=True)
@@ -225,11 +224,8 @@ def _features(data: Learning) -> NDArray[np.float64]:
     model = nn.Sequential(Normalise.of(data.train), data.net(data.init)).eval()
     if not any(isinstance(part, nn.Linear) for part in model.modules()):
         raise UsageError("the target has no dense layer to take features from", mend="use clusters")
-    seen = []
-    for start in range(0, len(data.train), CHUNK):
-        images = np.ascontiguousarray(data.train.images[start : start + CHUNK])
-        seen.append(scored(model, torch.from_numpy(images), torch.device("cpu"), "fp32")[1])
-    return torch.cat(seen).double().numpy()
+    features = scored(model, data.train.images, torch.device("cpu"), "fp32")[1]
+    return features.double().numpy()
 
 
 def _watched(task: Joint) -> tuple[dict[str, Any], tuple[Gallery, ...]]:

@@ -13,7 +13,8 @@ from learnaug.data.split import join_groups
 from learnaug.methods.safe.candidates import Branch, policy_of, shrunk, values_of
 from learnaug.methods.safe.detector import Subsets
 from learnaug.methods.safe.figures import Rate, effect_of, rank_rate, rate_of
-from learnaug.methods.safe.labels import Looks, moves, real_looks
+from learnaug.methods.safe.labels import Check, PictureCheck
+from learnaug.methods.safe.pixels import PixelCheck
 from learnaug.methods.safe.scan import Bench, Scan
 from learnaug.methods.safe.verdicts import Look, Rules, Verdict, damaging, flagged, judged, why
 from learnaug.ops.describe import describe_branch
@@ -95,14 +96,19 @@ class Auditor:
 
     def __init__(self, bench: Bench, operations: OperationSet, rules: Rules, keep: Keep) -> None:
         self.bench, self.operations, self.rules, self.keep = bench, operations, rules, keep
-        self.labels = bench.data.labels[bench.rows]
         self.folds = bench.folds
         group = join_groups(bench.data.groups, None)
         self.independent = len(np.unique(group[bench.rows]))
         self.clean = self.scan(ops.Policy((), "none"), "clean")
-        classes = len(bench.data.classes)
-        self.looks: Looks = real_looks(self.clean, self.labels, self.folds, classes)
-        self.sight = self.looks.sight()[1]
+        self.labels, self.check = self._check()
+
+    def _check(self) -> tuple[NDArray[np.int64], Check]:
+        """Return the class of each picture (0 for masks), and the label check."""
+        data, rows = self.bench.data, self.bench.rows
+        if data.masks is not None:
+            return np.zeros(len(rows), np.int64), PixelCheck(self.clean)
+        labels = data.labels[rows]
+        return labels, PictureCheck(self.clean, labels, self.folds, len(data.classes))
 
     def scan(self, policy: ops.Policy, *name: str | int) -> Scan:
         """Return what the judges see; Stopped where a stop was asked for."""
@@ -133,16 +139,15 @@ class Auditor:
         without: NDArray[np.float32],
         hit: Rate | None,
     ) -> Look:
-        right = after.probabilities.argmax(1) == self.labels
         return Look(
             branch,
             rank_rate(with_it, without, self.folds, self.independent),
             rate_of(without > 0, self.independent),
             hit or rate_of(with_it > 0, self.independent),
-            rate_of(right, self.independent),
+            rate_of(after.right, self.independent),
             effect_of(after, self.clean, self.labels, self.folds),
-            tuple(moves(self.looks, after)),
-            self.sight,
+            self.check.moves(after),
+            self.check.sight,
         )
 
     def pair(self, one: str, other: str, branches: dict[str, Branch]) -> Look:

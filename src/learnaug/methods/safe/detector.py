@@ -18,10 +18,9 @@ from learnaug.ops.policy import Policy, Stage
 from learnaug.ops.sets import OperationSet
 from learnaug.seeds import Seeds
 from learnaug.training import Recipe
-from learnaug.training.classify import soft_cross_entropy
 from learnaug.training.target import Target
 
-__all__ = ["Detector", "Subsets"]
+__all__ = ["Detector", "Subsets", "asked", "augmentation_loss"]
 
 
 class Subsets:
@@ -63,12 +62,14 @@ class Detector(Target):
 
     L_total = L_augm + L_task. L_augm is the binary cross entropy of the sigmoid of the first n_ops
     scores, summed over the operations (thesis, eq. 3.1); L_task is the cross entropy of the K
-    others. The reference code takes the mean over operations: with our recipe such a detector
+    others: of the class of the picture, or of each pixel (L_segm), whose mask is moved as the
+    picture is. The reference code takes the mean over operations: with our recipe such a detector
     learns several times more slowly.
 
     Args:
-        model: uint8 [B, C, H, W] -> [B, n_ops + K], or [B, n_ops] where `joint` is false.
-        train: pictures with labels.
+        model: uint8 [B, C, H, W] -> [B, n_ops + K], or [B, n_ops] where `joint` is false; for masks
+            maps of these, [B, …, H, W], of which the first n_ops are averaged over the picture.
+        train: pictures with labels or masks.
         subsets: what a batch undergoes.
         recipe: how to train.
         joint: whether the class is learned too.
@@ -100,23 +101,42 @@ class Detector(Target):
         self.model.train()
         with self.autocast():
             scores = self.model(images)
-        loss = augmentation_loss(scores.float(), torch.from_numpy(present).to(self.device))
+        found = asked(scores.float(), self.subsets.number)
+        loss = augmentation_loss(found, torch.from_numpy(present).to(self.device))
         if self.joint:
+            targets = batch.targets
+            if targets.ndim == 3:
+                targets = ops.apply_masks(targets, drawn)
             classes = scores[:, self.subsets.number :].float()
-            loss = loss + soft_cross_entropy(classes, batch.targets, batch.weights)
+            loss = loss + self.goal.loss(classes, targets, batch.weights, 0.0)
         self.optimiser.zero_grad(set_to_none=True)
         loss.backward()  # type: ignore[no-untyped-call]
         self.descend(loss, update, chosen)
         return float(loss.detach())
 
 
+def asked(scores: Tensor, number: int) -> Tensor:
+    """Return the scores of the operations, [B, number], of a detector's output.
+
+    Args:
+        scores: float [B, >= number], or maps [B, >= number, H, W], which are averaged.
+        number: n_ops.
+
+    Example:
+        >>> asked(torch.ones(2, 5, 4, 4), 3).shape
+        torch.Size([2, 3])
+    """
+    first = scores[:, :number]
+    return first.mean((2, 3)) if first.ndim == 4 else first
+
+
 def augmentation_loss(scores: Tensor, present: Tensor) -> Tensor:
-    """Return L_augm: the binary cross entropy of the first n_ops scores, in nats.
+    """Return L_augm: the binary cross entropy of the n_ops scores, in nats.
 
     Summed over operations, mean over pictures.
 
     Args:
-        scores: float [B, >= n_ops].
+        scores: float [B, n_ops].
         present: bool [B, n_ops].
 
     Example:
@@ -124,4 +144,4 @@ def augmentation_loss(scores: Tensor, present: Tensor) -> Tensor:
         1.3863
     """
     number = present.shape[1]
-    return number * F.binary_cross_entropy_with_logits(scores[:, :number], present.float())
+    return number * F.binary_cross_entropy_with_logits(scores, present.float())

@@ -53,11 +53,11 @@ class Effect:
     features: float
 
 
-def rate_of(hits: NDArray[np.bool_], independent: int | None = None) -> Rate:
+def rate_of(hits: NDArray[np.bool_] | Floats, independent: int | None = None) -> Rate:
     """Return the share of hits with the interval of that many independent pictures.
 
     Args:
-        hits: bool [n].
+        hits: bool [n], or shares in [0, 1], for which Wilson's interval is wider than need be.
         independent: groups among them; None: each picture is its own.
     """
     n = len(hits) if independent is None else min(independent, len(hits))

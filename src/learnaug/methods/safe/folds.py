@@ -22,13 +22,13 @@ class Judge:
     """The two nets of a fold and the pictures that they judge.
 
     Args:
-        detector: uint8 [B, C, H, W] -> [B, n_ops + K] or [B, n_ops].
-        classifier: uint8 [B, C, H, W] -> [B, K]; trained on pictures as they are.
+        detector: uint8 [B, C, H, W] -> [B, n_ops + K] or [B, n_ops]; maps [B, …, H, W] for masks.
+        plain: uint8 [B, C, H, W] -> [B, K], or [B, K, H, W]; trained on pictures as they are.
         rows: int64 [n], which pictures they judge; neither net saw one of these or of its group.
     """
 
     detector: nn.Module
-    classifier: nn.Module
+    plain: nn.Module
     rows: Ints
 
 

@@ -14,7 +14,7 @@ from learnaug.methods.augmenters import PolicyAugmenter
 from learnaug.methods.safe.detector import Detector, Subsets
 from learnaug.methods.safe.folds import Judge, fold_of
 from learnaug.seeds import Seeds
-from learnaug.training import Keep, Phase, Recipe
+from learnaug.training import Keep, Phase, Recipe, goal_of
 from learnaug.training.forward import model_of
 from learnaug.training.loop import run
 from learnaug.training.target import Target
@@ -68,11 +68,11 @@ def court(
             _detector(train, course, own), own.child("detector"),
             _part(keep, folds, number, "detector"),
         )  # fmt: skip
-        classifier = _trained(
-            _classifier(train, course, own), own.child("classifier"),
+        plain = _trained(
+            _plain(train, course, own), own.child("classifier"),
             _part(keep, folds, number, "classifier"),
         )  # fmt: skip
-        judges.append(Judge(detector, classifier, rows))
+        judges.append(Judge(detector, plain, rows))
     return tuple(judges)
 
 
@@ -84,8 +84,8 @@ def _detector(train: ImageSet, course: Course, seeds: Seeds) -> Detector:
     )  # fmt: skip
 
 
-def _classifier(train: ImageSet, course: Course, seeds: Seeds) -> Target:
-    """Return the plain classifier, which never sees an operation."""
+def _plain(train: ImageSet, course: Course, seeds: Seeds) -> Target:
+    """Return the plain net, which never sees an operation."""
     phases = (Phase(PolicyAugmenter(ops.Policy((), "none"))),)
     return Target(
         _model(train, course, len(train.classes), seeds.child("init", "classifier")), train, None,
@@ -95,8 +95,9 @@ def _classifier(train: ImageSet, course: Course, seeds: Seeds) -> Target:
 
 def _model(train: ImageSet, course: Course, scores: int, seeds: Seeds) -> nn.Module:
     net = nets.build(
-        course.net, channels=train.channels, size=train.size, classes=scores, seeds=seeds
-    )
+        course.net, channels=train.channels, size=train.size, classes=scores, seeds=seeds,
+        task=goal_of(train).name,
+    )  # fmt: skip
     return model_of(net, train, course.device)
 
 

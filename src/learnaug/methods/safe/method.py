@@ -11,7 +11,7 @@ import torch
 
 from learnaug.data import ImageSet
 from learnaug.data.split import join_groups
-from learnaug.errors import ConfigError, DataError, nearest
+from learnaug.errors import ConfigError, nearest
 from learnaug.methods.augmenters import PolicyAugmenter
 from learnaug.methods.base import UNNAMED, Budget, Learned, Learning
 from learnaug.methods.safe.audit import Auditor, Finding
@@ -21,7 +21,7 @@ from learnaug.methods.safe.detector import Subsets
 from learnaug.methods.safe.figures import Rate, rate_of
 from learnaug.methods.safe.folds import sample
 from learnaug.methods.safe.judging import Course, court
-from learnaug.methods.safe.scan import Bench
+from learnaug.methods.safe.scan import Bench, bench_of
 from learnaug.methods.safe.together import Clash, clashes, repeats, weakest
 from learnaug.methods.safe.verdicts import LEAST_PICTURES, Rules
 from learnaug.methods.safe.words import table
@@ -29,13 +29,14 @@ from learnaug.nets import Spec
 from learnaug.ops.over import subsets_over
 from learnaug.ops.sets import OperationSet
 from learnaug.seeds import Seeds
-from learnaug.training import Keep, Phase, Recipe
+from learnaug.training import Keep, Phase, Recipe, goal_of
 
 __all__ = ["USES", "SafeAugmentation"]
 
 USES = ("all-safe", "safe", "all", "all-all")
-SEEN = 40_000  # pictures that a detector is trained with, where `epochs` is not given
-EPOCHS = (12, 60)  # bounds of that rule
+SEEN = {"classification": 40_000, "segmentation": 12_000}  # pictures of a training of a judge
+EPOCHS = (12, 60)  # bounds of the passes that follow from it
+NETS = {"classification": "smallnet", "segmentation": "fpn-small"}  # of the judges
 PAIRED = 400  # pictures that pairs of operations are looked at with
 GIVEN = "given in Python"
 
@@ -47,7 +48,8 @@ class SafeAugmentation:
     Args:
         ops: "safe15" (the thesis's), "autoaugment14", or names of operations with `/` between them.
         operations: an operation set that goes before `ops` (`--ops FILE`); None: none.
-        net: of the judges: anything that `learnaug.nets.build` takes.
+        net: of the judges: anything that `learnaug.nets.build` takes; None: smallnet, or fpn-small
+            for masks.
         joint: whether the detector learns the class too (L_augm + L_task).
         max_ops: largest random subset of operations that a detector is trained with.
         order: operations of a subset act in "random" order or in that of the "table".
@@ -55,7 +57,8 @@ class SafeAugmentation:
         folds: every picture is judged by nets that were trained without its fold.
         pictures: of the training part that are looked at, at most.
         judged: held-out pictures that the figures rest on, at most.
-        epochs: of the detectors; None: as many as show it about 40,000 pictures, 12 … 60.
+        epochs: of the judges; None: as many as show them about 40,000 pictures (12,000 with masks),
+            12 … 60.
         rule: "intervals", or "thesis": two thresholds on the hit rate and on false positives.
         limit: rank rate in (0.5, 1) from which on an operation counts as visible.
         moved: share of a class that may pass for another class after an operation.
@@ -74,7 +77,7 @@ class SafeAugmentation:
 
     ops: str = DEFAULT
     operations: OperationSet | None = field(default=None, metadata=UNNAMED)
-    net: Spec = "smallnet"
+    net: Spec | None = None
     joint: bool = True
     max_ops: int = 5
     order: str = "random"
@@ -140,12 +143,12 @@ class SafeAugmentation:
         """Audit the operations on the training part; return those found safe and how to use them.
 
         Raises:
-            DataError: the data has masks in place of labels.
+            ConfigError: `by_class` for masks, in which a picture has several classes.
             RunError: a loss or gradient is not finite.
             Stopped: `keep.stop` asked for it; what is trained is kept.
         """
-        if data.train.masks is not None:
-            raise DataError("this audit looks at classes, but the data has masks in their place")
+        if data.train.masks is not None and self.by_class:
+            raise ConfigError("`by_class` needs one class a picture, but the data has masks")
         wanted = self.operations or data.wanted
         operations = chosen(self.ops, wanted, min(data.train.size))
         pictures = data.train.take(sample(data.train, self.pictures, seeds.child("sample")))
@@ -164,8 +167,7 @@ class SafeAugmentation:
             for number, hit in enumerate(hits)
         ]
         gone = self._together(auditor, findings, bench, seeds) if self.pairs else []
-        clean = auditor.clean.probabilities.argmax(1) == auditor.labels
-        rate = rate_of(clean, auditor.independent)
+        rate = rate_of(auditor.clean.right, auditor.independent)
         return self._learned(_Outcome(operations, pictures, tuple(findings), tuple(gone), rate))
 
     def _subsets(self, operations: OperationSet) -> Subsets:
@@ -181,14 +183,18 @@ class SafeAugmentation:
         keep: Keep,
     ) -> Bench:
         trained = len(pictures) * (self.folds - 1) // self.folds
-        epochs = self.epochs or min(EPOCHS[1], max(EPOCHS[0], math.ceil(SEEN / trained)))
+        goal = goal_of(pictures)
+        seen = math.ceil(SEEN[goal.name] / trained)
+        recipe = Recipe(
+            epochs=self.epochs or min(EPOCHS[1], max(EPOCHS[0], seen)), batch_size=goal.batch
+        )
+        net = self.net or NETS[goal.name]
         course = Course(
-            self.net, self._subsets(operations), self.joint, Recipe(epochs=epochs), device,
-            budget.precision,
-        )  # fmt: skip
+            net, self._subsets(operations), self.joint, recipe, device, budget.precision
+        )
         judges = court(pictures, self.folds, self.judged, course, seeds.child("judges"), keep)
         number = len(operations.branches)
-        return Bench(pictures, judges, number, seeds.child("scan"), device, budget.precision)
+        return bench_of(pictures, judges, number, seeds.child("scan"), device, budget.precision)
 
     def _together(
         self, auditor: Auditor, findings: list[Finding], bench: Bench, seeds: Seeds

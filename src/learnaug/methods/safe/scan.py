@@ -8,16 +8,20 @@ from dataclasses import dataclass, replace
 import numpy as np
 import torch
 from numpy.typing import NDArray
+from torch import Tensor
 
 from learnaug import ops
 from learnaug.data import ImageSet
 from learnaug.data.batch import evenly
+from learnaug.methods.safe import views
+from learnaug.methods.safe.detector import asked
 from learnaug.methods.safe.folds import Judge
 from learnaug.ops.draw import Drawn
 from learnaug.seeds import Seeds
-from learnaug.training.forward import scored
+from learnaug.training.forward import logits_of
+from learnaug.training.segment import batch_for
 
-__all__ = ["Bench", "Scan"]
+__all__ = ["Bench", "Scan", "bench_of"]
 
 Floats = NDArray[np.float32]
 
@@ -28,14 +32,16 @@ class Scan:
 
     Args:
         scores: float32 [N, n_ops], the detector's; above 0 means "was applied".
-        probabilities: float32 [N, K], the classifier's.
-        features: float32 [N, D], the last layer but one of the classifier.
+        told: float32 [N, K] or [N, K, K], what the plain net says (see `views.View`).
+        features: float32 [N, D], of the plain net.
+        right: float32 [N], share of the labels of a picture that the plain net names rightly.
         pixels: float32 [N], mean absolute distance to the picture as it is, in [0, 1].
     """
 
     scores: Floats
-    probabilities: Floats
+    told: Floats
     features: Floats
+    right: Floats
     pixels: Floats
 
 
@@ -49,6 +55,7 @@ class Bench:
         number: n_ops.
         seeds: keys what the operations draw.
         device, precision: where and in which number format.
+        sure: for masks: float32 [K] of each judge, see `views.sureness`.
     """
 
     data: ImageSet
@@ -57,6 +64,7 @@ class Bench:
     seeds: Seeds
     device: torch.device
     precision: str
+    sure: tuple[Floats, ...] = ()
 
     @property
     def rows(self) -> NDArray[np.int64]:
@@ -93,17 +101,49 @@ class Bench:
         judge = self.judges[fold]
         before = torch.from_numpy(np.ascontiguousarray(self.data.images[judge.rows]))
         after = ops.apply(before, drawn)
-        found, _ = scored(judge.detector, after, self.device, self.precision)
-        logits, features = scored(judge.classifier, after, self.device, self.precision)
         moved = (after.float() - before.float()).abs().mean((1, 2, 3)) / 255
+        view = self._view(fold, after.numpy(), drawn)
         return Scan(
-            found[:, : self.number].numpy(),
-            logits.softmax(1).numpy(),
-            features.numpy(),
-            moved.numpy(),
+            self._detected(judge, after), view.told, view.features, view.right, moved.numpy()
         )
+
+    def _view(self, fold: int, images: NDArray[np.uint8], drawn: Drawn) -> views.View:
+        judge, where = self.judges[fold], (self.device, self.precision)
+        if self.data.masks is None:
+            return views.of_pictures(judge.plain, images, self.data.labels[judge.rows], *where)
+        masks = torch.from_numpy(np.ascontiguousarray(self.data.masks[judge.rows]))
+        moved = ops.apply_masks(masks, drawn).numpy()
+        return views.of_pixels(judge.plain, images, moved, self.sure[fold], *where)
+
+    def _detected(self, judge: Judge, images: Tensor) -> Floats:
+        batch = batch_for(self.number + len(self.data.classes), self.data.size)
+        parts = logits_of(judge.detector, images.numpy(), self.device, self.precision, batch)
+        return torch.cat([asked(scores, self.number).cpu() for _, scores in parts]).numpy()
+
+
+def bench_of(
+    data: ImageSet,
+    judges: tuple[Judge, ...],
+    number: int,
+    seeds: Seeds,
+    device: torch.device,
+    precision: str,
+) -> Bench:
+    """Return the bench; for masks, every judge looks once at its pictures as they are."""
+    bench = Bench(data, judges, number, seeds, device, precision)
+    masks = data.masks
+    if masks is None:
+        return bench
+    sure = (
+        views.sureness(
+            judge.plain, data.images[judge.rows], masks[judge.rows], len(data.classes), device,
+            precision,
+        )
+        for judge in judges
+    )  # fmt: skip
+    return replace(bench, sure=tuple(sure))
 
 
 def _joined(parts: Sequence[Scan]) -> Scan:
-    fields = ("scores", "probabilities", "features", "pixels")
+    fields = ("scores", "told", "features", "right", "pixels")
     return Scan(*(np.concatenate([getattr(part, name) for part in parts]) for name in fields))
