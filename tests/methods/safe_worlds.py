@@ -69,7 +69,8 @@ def boxes(seed: int, n: int = 240, side: int = 32) -> ImageSet:
     images, masks = np.full((n, 1, side, side), 127.5), np.zeros((n, side, side), np.uint8)
     for image, mask in zip(images, masks, strict=True):
         for number, way in ((1, 60), (2, -60)):
-            (y, x), (h, w) = gen.integers(0, side - 12, 2), gen.integers(8, 13, 2)
+            h, w = gen.integers(8, 13, 2)
+            y, x = gen.integers(0, side - h + 1), gen.integers(0, side - w + 1)
             free = mask[y : y + h, x : x + w] == 0
             image[0, y : y + h, x : x + w][free] += way
             mask[y : y + h, x : x + w][free] = number

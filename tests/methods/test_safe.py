@@ -11,7 +11,7 @@ import pytest
 import torch
 
 sys.path.insert(0, str(Path(__file__).resolve().parent))
-from safe_worlds import PLANTED, audit, hooks, verdicts
+from safe_worlds import BOXES, PLANTED, audit, boxes, hooks, verdicts
 
 from learnaug.data import ImageSet, make_batch
 from learnaug.errors import ConfigError, UsageError
@@ -177,3 +177,70 @@ def test_digits_upside_down_are_other_digits(shared_data: Path) -> None:
     moved = {(m["from"], m["to"]) for m in half["moves"] if m["low"] > 0.07}
     assert ("9", "6") in moved
     assert any(m["low"] > 0.07 for m in told["vflip"]["moves"])
+
+
+MASKED = SafeAugmentation(operations=BOXES, folds=2, epochs=6)
+
+
+@pytest.mark.parametrize(
+    "seed", [0, *(pytest.param(seed, marks=pytest.mark.slow) for seed in range(1, 20))]
+)
+def test_planted_truth_of_masks(seed: int) -> None:
+    """A negative looks like any other picture, but its bright boxes are the dark ones."""
+    learned = audit(boxes(seed), MASKED, seed)
+    found = {f["name"]: f for f in learned.augmenter.describe()["audit"]["findings"]}
+    assert found["Flip"]["verdict"] in ("safe", "undecided")
+    assert found["Negative"]["verdict"] == "unsafe"
+    assert found["Negative"]["rank"]["low"] < 0.75  # it cannot be seen for sure: labels speak
+    moved = {(m["from"], m["to"]) for m in found["Negative"]["moves"] if m["low"] > 0.07}
+    assert moved == {("bright", "dark"), ("dark", "bright")}
+    assert found["Nothing"]["verdict"] == "no effect"
+    assert found["Blur"]["verdict"] in ("unsafe", "safe in part")
+
+
+def test_masks_follow_the_pictures_in_the_scans() -> None:
+    """A net that is always right about a flipped picture is right about its flipped mask."""
+    data = boxes(0, 90)
+    plain = replace(MASKED, epochs=1, operations=OperationSet("flip", BOXES.branches[:1]))
+    found = audit(data, plain).augmenter.describe()["audit"]
+    (flip,) = found["findings"]
+    assert flip["accuracy"]["share"] == pytest.approx(found["clean_accuracy"]["share"], abs=0.05)
+
+
+def test_a_detector_serves_other_pictures(tmp_path: Path) -> None:
+    first = audit(hooks(0), PLAN)
+    first.augmenter.save(tmp_path)
+    assert load_augmenter(tmp_path).describe() == first.augmenter.describe()
+    asked: list[float] = []
+    keep = Keep(checkpoints=tmp_path / "c" / "x", say=lambda text: None, progress=asked.append)
+    again = audit(hooks(7), replace(PLAN, operations=None, detector=str(tmp_path)), 7, keep)
+    assert verdicts(again) == TRUTH
+    trained = sorted(file.name for file in (tmp_path / "c").rglob("*.safetensors"))
+    assert [name.partition("-")[0] for name in trained] == ["classifier", "classifier"]
+
+
+def test_a_detector_must_fit_the_pictures(tmp_path: Path) -> None:
+    audit(hooks(0, 120), QUICK).augmenter.save(tmp_path)
+    method = replace(QUICK, operations=None, detector=str(tmp_path))
+    data = hooks(1, 120)
+    colour = replace(data, images=np.repeat(data.images, 3, axis=1))
+    with pytest.raises(UsageError, match=r"1-channel pictures .* 3 channels"):
+        audit(colour, method)
+    with pytest.raises(ConfigError, match="--ops cannot be given"):
+        replace(method, operations=PLANTED)
+    with pytest.raises(ConfigError, match="holds no detectors"):
+        replace(QUICK, operations=None, detector=str(tmp_path / "none"))
+
+
+def test_with_all_operations_nothing_is_audited() -> None:
+    learned = audit(hooks(0, 120), replace(QUICK, use="all", epochs=10**6))
+    policy = policy_of(learned.augmenter)
+    assert policy is not None
+    assert {element.op for element in policy.elements()} > {"rot90", "hflip", "blur"}
+    assert learned.operations == PLANTED
+    assert "nothing was audited" in learned.augmenter.describe()["lines"][0]
+
+
+def test_its_settings_are_read_from_text() -> None:
+    method = resolve("safe-augmentation:net=wrn-10-1,epochs=5")
+    assert (method.net, method.epochs) == ("wrn-10-1", 5)  # type: ignore[attr-defined]

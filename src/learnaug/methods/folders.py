@@ -58,6 +58,6 @@ def _load_chain(file: Path, content: dict[str, Any], depth: int) -> Augmenter:
 FORMATS: dict[str, Callable[[Path, dict[str, Any], int], Augmenter]] = {
     "learnaug-policy": lambda file, content, depth: PolicyAugmenter(ops.Policy.from_json(content)),
     "learnaug-chain": _load_chain,
-    safe.FORMAT: lambda file, content, depth: safe.load(content),
+    safe.FORMAT: lambda file, content, depth: safe.load(file.parent, content),
     "learnaug-merge": lambda file, content, depth: merge.load(file.parent, content),
 }

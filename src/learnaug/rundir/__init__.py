@@ -64,3 +64,4 @@ from learnaug.rundir.records import read_records as read_records
 from learnaug.rundir.records import write_records as write_records
 from learnaug.rundir.tensors import load_tensors as load_tensors
 from learnaug.rundir.tensors import save_tensors as save_tensors
+from learnaug.rundir.tensors import tensor_digest as tensor_digest

@@ -16,7 +16,7 @@ from learnaug.rundir.files import Place, read_bytes, write_bytes
 if TYPE_CHECKING:
     from torch import Tensor
 
-__all__ = ["load_tensors", "save_tensors"]
+__all__ = ["load_tensors", "save_tensors", "tensor_digest"]
 
 KEY = "learnaug.sha256"
 ZEROS = b"0" * 64
@@ -123,6 +123,18 @@ def _verify(data: bytes, path: Place) -> None:
     digest.update(memoryview(data)[found.end(1) :])
     if digest.hexdigest().encode() != found[1]:
         raise DataError(f"{path} is damaged: its bytes do not match its checksum")
+
+
+def tensor_digest(tensors: Mapping[str, Tensor]) -> str:
+    """Return the SHA-256 (hex) of names and values, by which two sets of weights are told apart."""
+    import torch
+
+    digest = hashlib.sha256()
+    for name, value in sorted(tensors.items()):
+        digest.update(name.encode())
+        plain = value.detach().cpu().contiguous().view(-1)
+        digest.update(plain.view(torch.uint8).numpy().data)
+    return digest.hexdigest()
 
 
 def _finite(tensor: Tensor) -> bool:

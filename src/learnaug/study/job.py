@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import hashlib
 import shlex
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -120,7 +119,7 @@ def _learn_and_train(
         score = _score(world, job, run, model, scored, device)
     if job.stage != "screen":
         rundir.save_tensors(rundir.model_path(run), model.state_dict(), {"model": plan.model})
-    return {"score": score, "weights": _digest(model)}
+    return {"score": score, "weights": rundir.tensor_digest(model.state_dict())}
 
 
 def _kept(keep: Keep, run: Path, phase: Phase) -> Keep:
@@ -185,12 +184,3 @@ def _config(world: World, job: Job) -> dict[str, Any]:
         "plan": world.plan.digest(),
         "split": job.seed % len(world.splits),
     }
-
-
-def _digest(model: nn.Module) -> str:
-    """Return the SHA-256 (hex) of the weights, by which two runs are told to be the same."""
-    digest = hashlib.sha256()
-    for name, value in sorted(model.state_dict().items()):
-        digest.update(name.encode())
-        digest.update(value.detach().cpu().contiguous().view(-1).view(torch.uint8).numpy())
-    return digest.hexdigest()

@@ -9,9 +9,10 @@ from typing import Any
 from learnaug import ops, rundir
 from learnaug.errors import ConfigError
 from learnaug.methods.augmenters import FILE, PolicyAugmenter
+from learnaug.methods.safe.detectors import Detectors
 from learnaug.ops.sets import OperationSet
 
-__all__ = ["FORMAT", "OPERATIONS", "Audited", "load"]
+__all__ = ["FORMAT", "OPERATIONS", "Audited", "load", "load_detectors"]
 
 FORMAT = "learnaug-safe"
 VERSION = 1
@@ -26,10 +27,12 @@ class Audited(PolicyAugmenter):
         policy: what every picture is augmented with.
         operations: what was found safe.
         audit: plain JSON data: the findings, with "lines" for people.
+        detectors: what an audit of similar pictures may take; None: they are not kept.
     """
 
     operations: OperationSet = field(default_factory=lambda: OperationSet("none", ()))
     audit: dict[str, Any] = field(default_factory=dict, hash=False)
+    detectors: Detectors | None = None
 
     def describe(self) -> dict[str, Any]:
         """Return the kind, the name, the table as lines, and the whole audit."""
@@ -37,20 +40,23 @@ class Audited(PolicyAugmenter):
         return told | {"audit": {k: v for k, v in self.audit.items() if k != "lines"}}
 
     def save(self, folder: Path) -> None:
-        """Write augmenter.json, and the operation set as operations.json."""
-        content = {
+        """Write augmenter.json, operations.json (the set), and the weights of the detectors."""
+        content: dict[str, Any] = {
             "format": FORMAT,
             "version": VERSION,
             "policy": self.policy.to_json(),
             "operations": self.operations.to_json(),
             "audit": self.audit,
         }
-        rundir.write_json(folder / FILE, content)
+        if self.detectors:
+            self.detectors.save(folder)
+            content["detectors"] = self.detectors.about()
         self.operations.save(folder / OPERATIONS)
+        rundir.write_json(folder / FILE, content)
 
 
-def load(content: dict[str, Any]) -> Audited:
-    """Return the augmenter of an augmenter.json.
+def load(folder: Path, content: dict[str, Any]) -> Audited:
+    """Return the augmenter of a folder with this augmenter.json.
 
     Raises:
         ConfigError: the file is damaged or of another version.
@@ -60,8 +66,23 @@ def load(content: dict[str, Any]) -> Audited:
             f"an augmenter of safe-augmentation must be of version {VERSION} and hold its audit",
             mend="learn it again",
         )
+    about = content.get("detectors")
     return Audited(
         ops.Policy.from_json(content.get("policy")),
         OperationSet.from_json(content.get("operations")),
         content["audit"],
+        Detectors.load(folder, about) if about else None,
     )
+
+
+def load_detectors(path: Path) -> Detectors:
+    """Return the detectors that an audit left in its augmenter folder.
+
+    Raises:
+        ConfigError: the folder is that of no audit, or it kept none.
+    """
+    learned = rundir.augmenter_folder(path)
+    folder = learned if (learned / FILE).is_file() else path
+    content = rundir.read_json(folder / FILE) if (folder / FILE).is_file() else {}
+    known = isinstance(content, dict) and content.get("format") == FORMAT
+    return Detectors.load(folder, content.get("detectors") if known else None)

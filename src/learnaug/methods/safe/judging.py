@@ -12,14 +12,16 @@ from learnaug import nets, ops, rundir
 from learnaug.data import ImageSet
 from learnaug.methods.augmenters import PolicyAugmenter
 from learnaug.methods.safe.detector import Detector, Subsets
+from learnaug.methods.safe.detectors import Detectors
 from learnaug.methods.safe.folds import Judge, fold_of
+from learnaug.ops.sets import OperationSet
 from learnaug.seeds import Seeds
 from learnaug.training import Keep, Phase, Recipe, goal_of
 from learnaug.training.forward import model_of
 from learnaug.training.loop import run
 from learnaug.training.target import Target
 
-__all__ = ["Course", "court"]
+__all__ = ["Course", "court", "kept"]
 
 
 @dataclass(frozen=True, slots=True)
@@ -32,6 +34,7 @@ class Course:
         joint: whether the detector learns the class too.
         recipe: of both nets.
         device, precision: where and in which number format.
+        given: detectors of another audit in place of ones of its own; None: they are trained.
     """
 
     net: nets.Spec
@@ -40,6 +43,11 @@ class Course:
     recipe: Recipe
     device: torch.device
     precision: str
+    given: Detectors | None = None
+
+    def scores(self, data: ImageSet) -> int:
+        """Return how many scores a detector has."""
+        return self.subsets.number + (len(data.classes) if self.joint else 0)
 
 
 def court(
@@ -56,6 +64,7 @@ def court(
         keep: checkpoints, log, progress and stop.
     """
     fold = fold_of(data, folds, seeds.child("folds"))
+    given = course.given and course.given.model(data, course.device)
     judges = []
     for number in range(folds):
         rows = np.flatnonzero(fold == number)
@@ -64,7 +73,7 @@ def court(
             rows = np.sort(seeds.child("judged", number).numpy().permutation(rows)[:most])
         train = data.take(np.flatnonzero(fold != number))
         own = seeds.child("fold", number)
-        detector = _trained(
+        detector = given or _trained(
             _detector(train, course, own), own.child("detector"),
             _part(keep, folds, number, "detector"),
         )  # fmt: skip
@@ -77,11 +86,10 @@ def court(
 
 
 def _detector(train: ImageSet, course: Course, seeds: Seeds) -> Detector:
-    scores = course.subsets.number + (len(train.classes) if course.joint else 0)
+    model = _model(train, course, course.scores(train), seeds.child("init", "detector"))
     return Detector(
-        _model(train, course, scores, seeds.child("init", "detector")), train, course.subsets,
-        course.recipe, course.joint, course.device, course.precision,
-    )  # fmt: skip
+        model, train, course.subsets, course.recipe, course.joint, course.device, course.precision
+    )
 
 
 def _plain(train: ImageSet, course: Course, seeds: Seeds) -> Target:
@@ -120,3 +128,18 @@ def _part(keep: Keep, folds: int, fold: int, name: str) -> Keep:
     done, all_of_them = 2 * fold + (name == "classifier"), 2 * folds
     own = keep.child(f"{name}-{fold}")
     return replace(own, progress=lambda share: keep.progress((done + share) / all_of_them))
+
+
+def kept(
+    judges: tuple[Judge, ...], course: Course, operations: OperationSet, data: ImageSet
+) -> Detectors | None:
+    """Return the trained detectors for a file; None where their net has no name to build it by."""
+    if not isinstance(course.net, str):
+        return None
+    tensors = {
+        f"{fold}.{name}": value
+        for fold, judge in enumerate(judges)
+        for name, value in judge.detector.state_dict().items()
+    }
+    scores, task = course.scores(data), goal_of(data).name
+    return Detectors(course.net, operations, data.channels, scores, task, data.name, tensors)

@@ -3,11 +3,14 @@
 from __future__ import annotations
 
 import math
+from collections.abc import Callable
 from dataclasses import dataclass, field, fields, replace
+from pathlib import Path
 from typing import Any
 
 import numpy as np
 import torch
+from torch import nn
 
 from learnaug.data import ImageSet
 from learnaug.data.split import join_groups
@@ -15,17 +18,17 @@ from learnaug.errors import ConfigError, nearest
 from learnaug.methods.augmenters import PolicyAugmenter
 from learnaug.methods.base import UNNAMED, Budget, Learned, Learning
 from learnaug.methods.safe.audit import Auditor, Finding
-from learnaug.methods.safe.augmenter import Audited
+from learnaug.methods.safe.augmenter import Audited, load_detectors
 from learnaug.methods.safe.candidates import DEFAULT, chosen
 from learnaug.methods.safe.detector import Subsets
+from learnaug.methods.safe.detectors import Detectors
 from learnaug.methods.safe.figures import Rate, rate_of
 from learnaug.methods.safe.folds import sample
-from learnaug.methods.safe.judging import Course, court
+from learnaug.methods.safe.judging import Course, court, kept
 from learnaug.methods.safe.scan import Bench, bench_of
 from learnaug.methods.safe.together import Clash, clashes, repeats, weakest
 from learnaug.methods.safe.verdicts import LEAST_PICTURES, Rules
 from learnaug.methods.safe.words import table
-from learnaug.nets import Spec
 from learnaug.ops.over import subsets_over
 from learnaug.ops.sets import OperationSet
 from learnaug.seeds import Seeds
@@ -33,7 +36,7 @@ from learnaug.training import Keep, Phase, Recipe, goal_of
 
 __all__ = ["USES", "SafeAugmentation"]
 
-USES = ("all-safe", "safe", "all", "all-all")
+USES = ("all-safe", "safe", "all")
 SEEN = {"classification": 40_000, "segmentation": 12_000}  # pictures of a training of a judge
 EPOCHS = (12, 60)  # bounds of the passes that follow from it
 NETS = {"classification": "smallnet", "segmentation": "fpn-small"}  # of the judges
@@ -50,7 +53,9 @@ class SafeAugmentation:
         operations: an operation set that goes before `ops` (`--ops FILE`); None: none.
         net: of the judges: anything that `learnaug.nets.build` takes; None: smallnet, or fpn-small
             for masks.
-        joint: whether the detector learns the class too (L_augm + L_task).
+        joint: whether the detector learns the class, or the mask, too (L_augm + L_task).
+        detector: folder of an augmenter that this method learned on similar pictures: its detectors
+            and operations are taken and no detector is trained; None: no such folder.
         max_ops: largest random subset of operations that a detector is trained with.
         order: operations of a subset act in "random" order or in that of the "table".
         per: a random subset for each "picture", or one for a whole "batch" (the thesis).
@@ -68,7 +73,7 @@ class SafeAugmentation:
         by_class: whether an operation that harms the labels of some classes is kept for the others.
         subset: operations that are drawn for a picture, each with p = 0.5.
         use: how the target is trained: "all-safe": first with all operations, then with the safe
-            ones; "safe", "all", "all-all".
+            ones; "safe"; "all", for which nothing is audited.
         first: share of the updates of the first part.
 
     Raises:
@@ -77,8 +82,9 @@ class SafeAugmentation:
 
     ops: str = DEFAULT
     operations: OperationSet | None = field(default=None, metadata=UNNAMED)
-    net: Spec | None = None
+    net: str | nn.Module | Callable[..., Any] | None = None  # settings know it by these words
     joint: bool = True
+    detector: str | None = None
     max_ops: int = 5
     order: str = "random"
     per: str = "picture"
@@ -121,7 +127,14 @@ class SafeAugmentation:
                 faults.append(f"{name} {word!r} is not known; {nearest(str(word), known)}")
         if faults:
             raise ConfigError("the settings of safe-augmentation break their rules", faults)
-        chosen(self.ops, self.operations)
+        if self.detector is None:
+            chosen(self.ops, self.operations)
+        elif self.operations:
+            why = "the operations are those of the detector: --ops cannot be given with it"
+            raise ConfigError(why, [self.detector])
+        elif not Path(self.detector).is_dir():
+            why = "`detector` must be a folder that this method wrote; it holds no detectors"
+            raise ConfigError(why, [self.detector])
 
     @property
     def rules(self) -> Rules:
@@ -131,10 +144,11 @@ class SafeAugmentation:
     def config(self) -> dict[str, Any]:
         """Return the settings as plain JSON data; a net that is no name is only said to be one."""
         values = {each.name: getattr(self, each.name) for each in fields(self)}
-        given = self.operations and self.operations.to_json()
+        detectors = self._given()
         return values | {
-            "operations": given,
+            "operations": self.operations and self.operations.to_json(),
             "net": self.net if isinstance(self.net, str | None) else GIVEN,
+            "detector": detectors and f"{self.detector}, SHA-256 {detectors.digest()}",
         }
 
     def learn(
@@ -149,8 +163,11 @@ class SafeAugmentation:
         """
         if data.train.masks is not None and self.by_class:
             raise ConfigError("`by_class` needs one class a picture, but the data has masks")
+        given = self._given()
         wanted = self.operations or data.wanted
-        operations = chosen(self.ops, wanted, min(data.train.size))
+        operations = given.operations if given else chosen(self.ops, wanted, min(data.train.size))
+        if self.use == "all":
+            return self._unaudited(operations, data.train)
         pictures = data.train.take(sample(data.train, self.pictures, seeds.child("sample")))
         independent = len(np.unique(join_groups(pictures.groups, None)))
         if independent < LEAST_PICTURES:
@@ -159,7 +176,13 @@ class SafeAugmentation:
                 f"{independent}: nothing is decided, and no operation is used"
             )
             return self._learned(_Outcome(operations, pictures))
-        bench = self._bench(pictures, operations, seeds, device, budget, keep)
+        course = self._course(pictures, operations, given, device, budget)
+        judges = court(pictures, self.folds, self.judged, course, seeds.child("judges"), keep)
+        detectors = given or kept(judges, course, operations, pictures)
+        bench = bench_of(
+            pictures, judges, len(operations.branches), seeds.child("scan"), device,
+            budget.precision,
+        )  # fmt: skip
         auditor = Auditor(bench, operations, self.rules, keep)
         hits, _ = auditor.hits(self._subsets(operations))
         findings = [
@@ -168,33 +191,32 @@ class SafeAugmentation:
         ]
         gone = self._together(auditor, findings, bench, seeds) if self.pairs else []
         rate = rate_of(auditor.clean.right, auditor.independent)
-        return self._learned(_Outcome(operations, pictures, tuple(findings), tuple(gone), rate))
+        return self._learned(
+            _Outcome(operations, pictures, tuple(findings), tuple(gone), rate, detectors)
+        )
 
     def _subsets(self, operations: OperationSet) -> Subsets:
         return Subsets(operations, self.max_ops, self.order, self.per)
 
-    def _bench(
+    def _given(self) -> Detectors | None:
+        return None if self.detector is None else load_detectors(Path(self.detector))
+
+    def _course(
         self,
         pictures: ImageSet,
         operations: OperationSet,
-        seeds: Seeds,
+        given: Detectors | None,
         device: torch.device,
         budget: Budget,
-        keep: Keep,
-    ) -> Bench:
+    ) -> Course:
         trained = len(pictures) * (self.folds - 1) // self.folds
         goal = goal_of(pictures)
         seen = math.ceil(SEEN[goal.name] / trained)
-        recipe = Recipe(
-            epochs=self.epochs or min(EPOCHS[1], max(EPOCHS[0], seen)), batch_size=goal.batch
-        )
-        net = self.net or NETS[goal.name]
-        course = Course(
-            net, self._subsets(operations), self.joint, recipe, device, budget.precision
-        )
-        judges = court(pictures, self.folds, self.judged, course, seeds.child("judges"), keep)
-        number = len(operations.branches)
-        return bench_of(pictures, judges, number, seeds.child("scan"), device, budget.precision)
+        epochs = self.epochs or min(EPOCHS[1], max(EPOCHS[0], seen))
+        return Course(
+            self.net or NETS[goal.name], self._subsets(operations), self.joint,
+            Recipe(epochs=epochs, batch_size=goal.batch), device, budget.precision, given,
+        )  # fmt: skip
 
     def _together(
         self, auditor: Auditor, findings: list[Finding], bench: Bench, seeds: Seeds
@@ -221,10 +243,19 @@ class SafeAugmentation:
         # Others draw without looking at the class: what harms one class is not for them.
         spared = {f.name for f in found if f.spared}
         shared = replace(safe, branches=tuple(b for b in safe.branches if b[0] not in spared))
-        drawn = every.policy if self.use in ("all", "all-all") else policy
-        best = Audited(drawn, shared, self._told(outcome))
+        best = Audited(policy, shared, self._told(outcome), outcome.detectors)
         phases = (Phase(every, self.first), Phase(best, 1 - self.first))
-        return Learned(best, () if self.use in ("safe", "all") else phases, operations=shared)
+        return Learned(best, () if self.use == "safe" else phases, operations=shared)
+
+    def _unaudited(self, operations: OperationSet, data: ImageSet) -> Learned:
+        """Return training with all operations, for which nothing has to be known."""
+        told = {
+            "lines": [f"nothing was audited: all {len(operations.branches)} operations are used"],
+            "settings": self.config(), "looked_at": operations.to_json(), "pictures": 0,
+            "classes": list(data.classes), "clean_accuracy": None, "findings": [], "dropped": [],
+        }  # fmt: skip
+        policy = subsets_over(operations, self.subset)
+        return Learned(Audited(policy, operations, told), operations=operations)
 
     def _told(self, outcome: _Outcome) -> dict[str, Any]:
         """Return the audit as plain JSON data."""
@@ -256,7 +287,8 @@ class _Outcome:
         pictures: that they were looked at on.
         findings: one an operation; () where nothing could be decided.
         gone: what the test of pairs dropped.
-        clean: accuracy of the plain classifier on pictures as they are.
+        clean: accuracy of the plain net on pictures as they are.
+        detectors: for audits of similar pictures; None: they are not kept.
     """
 
     operations: OperationSet
@@ -264,6 +296,7 @@ class _Outcome:
     findings: tuple[Finding, ...] = ()
     gone: tuple[Clash, ...] = ()
     clean: Rate | None = None
+    detectors: Detectors | None = None
 
     @property
     def found(self) -> list[Finding]:
