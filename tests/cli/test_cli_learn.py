@@ -152,6 +152,8 @@ def test_learn_then_the_next_commands(tmp_path, capsys):
         ("reproduce smart-augmentaton table-2", 2, "did you mean smart-augmentation"),
         ("reproduce neural-augmentation table-9", 2, "did you mean table-"),
         ("reproduce neural-augmentation table-1 --scale big", 2, "scale"),
+        ("reproduce neural-augmentation few --only mnist-0,no", 2, "did you mean mnist-0-8-10"),
+        ("reproduce neural-augmentation few --only ,", 2, "--only must name at least one block"),
         ("reproduce neural-augmentation table-1 --data nowhere", 66, "'nowhere', which is no"),
         ("reproduce neural-augmentation table-1 --data .", 66, "with --data FOLDER"),
         ("reproduce no-such-paper", 2, "known: "),
@@ -169,12 +171,16 @@ def test_wrong_calls(line, code, words, tmp_path, monkeypatch, capsys):
 def test_the_tables_are_listed(capsys):
     assert run(["reproduce"]) == 0
     lines = capsys.readouterr().out.splitlines()
-    names = [line.split("  ")[0].removeprefix("learnaug reproduce ") for line in lines]
-    assert names == [
+    begin = "learnaug reproduce "
+    names = [ln.split("  ")[0].removeprefix(begin) for ln in lines if ln.startswith(begin)]
+    assert names[:6] == [
         "smart-augmentation table-2", "smart-augmentation table-3",
         "neural-augmentation table-1", "neural-augmentation table-2", "neural-augmentation table-3",
         "neural-augmentation few",
     ]  # fmt: skip
+    blocks = [line.removeprefix("    --only ") for line in lines if not line.startswith(begin)]
+    assert "places,places-vgg16" in blocks
+    assert len(names) + len(blocks) == len(lines)
     assert run(["reproduce", "neural-augmentation", "--json"]) == 0
     told = json.loads(capsys.readouterr().out)
     assert [row["table"] for row in told] == ["table-1", "table-2", "table-3", "few"]
@@ -189,11 +195,12 @@ def test_options_reach_the_table(monkeypatch, capsys):
 
     monkeypatch.setattr(reproduce, "run", fake)
     line = "reproduce neural-augmentation table-1 --scale paper --data d --seeds 3 --seed 7"
-    line += " --jobs 2 --device cpu --out o"
+    line += " --jobs 2 --device cpu --out o --only a,b"
     assert run(line.split()) == 0
     assert capsys.readouterr().out == "# a table\n"
     assert called == {
         "args": ("neural-augmentation", "table-1"), "scale": "paper", "data": Path("d"),
+        "only": ["a", "b"],
         "seeds": 3, "seed": 7, "jobs": 2, "accept_change": False, "device": "cpu",
         "out": Path("o"),
     }  # fmt: skip

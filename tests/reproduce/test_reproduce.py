@@ -138,6 +138,50 @@ def test_one_total_is_said_before_the_first_run(
     assert not [e for e in events if "about" in e.get("text", "")]
 
 
+def test_blocks_are_run_one_at_a_time(stripes, tmp_path: Path) -> None:
+    """The others are shown as not run, and with their figures once they have some."""
+    write(tmp_path / "data", "secret.npz")
+    told = rows(stripes(seeds=1, only=["secret"]))
+    assert told["secret Flips"]["n"] == 1
+    assert told["stripes Flips"]["state"] == told["stripes GANs"]["state"] == "not run"
+    assert not (tmp_path / "out" / "stripes").exists()
+    both = rows(stripes(seeds=1, only=["stripes"]))
+    assert both["stripes Flips"]["n"] == both["secret Flips"]["n"] == 1
+    (tmp_path / "data" / "secret.npz").unlink()
+    with pytest.raises(DataError, match="named secret into"):
+        stripes("elsewhere", only=["secret"])
+    with pytest.raises(UsageError) as caught:
+        stripes(only=["stripe", "secret", "x"], scale="smal")
+    for words in ("'stripe': did you mean stripes", "'x': known: stripes, secret", "scale 'smal'"):
+        assert words in str(caught.value)
+
+
+def test_a_second_method_has_differences_of_its_own(
+    stripes, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    lines = (*TINY.lines[:3], Line("Noise", "cutout"), Line("Later", "no-such-method"))
+    block = replace(TINY, lines=lines, rival="flip-crop")
+    monkeypatch.setitem(reproduce.PAPERS, "stripes", {"table-1": replace(TABLE, blocks=(block,))})
+    found = stripes(seeds=3)
+    told = {row["name"]: row for row in found.rows}
+    scores = {name: np.array(list(told[name]["scores"].values())) for name in ("Flips", "Noise")}
+    differences = scores["Noise"] - scores["Flips"]
+    sizes = told["Noise"]["parts"]
+    assert differences.any()
+    half = 4.302653 * differences.std(ddof=1) * math.sqrt(1 / 3 + sizes["test"] / sizes["train"])
+    mine = told["Noise"]["rival"]
+    assert mine["method"] == "flip-crop"
+    assert mine["difference"] == pytest.approx(differences.mean())
+    assert mine["interval"][1] - mine["interval"][0] == pytest.approx(2 * half, rel=0.02)
+    assert told["Flips"]["rival"] is None
+    against = told["None"]["rival"]["difference"]
+    assert against == pytest.approx(-told["Flips"]["difference"])
+    page = found.to_markdown()
+    assert "| difference to none, 95 % t interval | difference to flip-crop, 95 % t" in page
+    assert f"| {100 * mine['difference']:+.1f} [" in page
+    assert len({line.count("|") for line in page.splitlines() if line.startswith("|")}) == 1
+
+
 def test_what_cannot_run_is_shown(stripes) -> None:
     found = stripes(seeds=1)
     told = rows(found)
@@ -220,6 +264,8 @@ def test_the_users_own_pictures_go_first(tmp_path: Path) -> None:
     assert place(source, tmp_path) == tmp_path / "pack" / "stripes.npz"
     write(tmp_path, "stripes.npz")
     assert place(source, tmp_path) == tmp_path / "stripes.npz"
+    holding = replace(source, name="pack", places=("pack/stripes.npz",))
+    assert place(holding, tmp_path) == tmp_path / "pack" / "stripes.npz"
     drawn = pictures(source, tmp_path / "stripes.npz", 6)
     assert drawn.size == (6, 6)
     assert np.bincount(drawn.labels).tolist() == [30, 30]

@@ -33,6 +33,7 @@ from learnaug.cli.options import (
     SkipBad,
     ValueRange,
     finite,
+    named,
     operations,
     read,
 )
@@ -108,7 +109,9 @@ def reproduce(
     paper: Annotated[
         str | None,
         typer.Argument(
-            metavar="PAPER", help="smart-augmentation or neural-augmentation.", show_default=False
+            metavar="PAPER",
+            help="smart-augmentation, neural-augmentation or safe-augmentation.",
+            show_default=False,
         ),
     ] = None,
     table: Annotated[
@@ -117,6 +120,12 @@ def reproduce(
     scale: Annotated[
         Scale, typer.Option(help="small: hours on a CPU; paper: its sizes and epochs, for a GPU.")
     ] = "small",
+    only: Annotated[
+        str | None,
+        typer.Option(
+            help="Run only these blocks of the table: `camvid,emnist-50`.", show_default=False
+        ),
+    ] = None,
     data: Annotated[
         Path | None,
         typer.Option(
@@ -135,7 +144,7 @@ def reproduce(
 ) -> None:
     """Run a paper's table again, its rows beside ours.
 
-    Without PAPER, the tables are listed.
+    Without PAPER, the tables are listed, with their blocks.
 
     The same command goes on where it was stopped.
     """
@@ -144,12 +153,13 @@ def reproduce(
     if paper is None or table is None:
         _list_tables(as_json, paper)
         return
+    blocks = named(only, "--only", "block")
     with display() as say:
         from learnaug.reproduce import run
 
         found = run(
-            paper, table, scale=scale, data=data, seeds=seeds, seed=seed, jobs=jobs,
-            accept_change=accept_change, device=device, out=out, say=say,
+            paper, table, scale=scale, only=blocks, data=data, seeds=seeds, seed=seed,
+            jobs=jobs, accept_change=accept_change, device=device, out=out, say=say,
         )  # fmt: skip
     tables.print_json(found.to_json()) if as_json else tables.print_text(found.to_markdown())
 
@@ -243,5 +253,9 @@ def _list_tables(as_json: bool, paper: str | None) -> None:
         tables.print_json(rows)
     else:
         names = [f"learnaug reproduce {row['paper']} {row['table']}" for row in rows]
-        lines = [f"{name}  {row['title']}" for name, row in zip(names, rows, strict=True)]
+        lines = []
+        for name, row in zip(names, rows, strict=True):
+            lines.append(f"{name}  {row['title']}")
+            if "," in row["blocks"]:
+                lines.append(f"    --only {row['blocks']}")
         tables.print_text("\n".join(lines))

@@ -35,6 +35,7 @@ __all__ = [
     "ValueRange",
     "finite",
     "given",
+    "named",
     "operations",
     "read",
 ]
@@ -167,9 +168,18 @@ def operations(text: str | None) -> Any:
         text = ",".join(line.partition("#")[0] for line in lines)
     elif "/" in text or path.suffix:
         raise DataError(f"the file of --ops, {text!r}, does not exist", code=MISSING_INPUT)
-    names = [part.strip() for part in text.split(",") if part.strip()]
-    if not names:
-        raise UsageError("--ops must name at least one operation, but names none")
+    return named(text, "--ops", "operation")
+
+
+def named(text: str | None, option: str, what: str) -> list[str]:
+    """Return the names of a text with commas; [] where the option was not given.
+
+    Raises:
+        UsageError: the text names nothing.
+    """
+    names = [part.strip() for part in (text or "").split(",") if part.strip()]
+    if text is not None and not names:
+        raise UsageError(f"{option} must name at least one {what}, but names none")
     return names
 
 

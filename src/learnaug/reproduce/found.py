@@ -15,15 +15,13 @@ from learnaug.study import Pairs
 
 __all__ = ["Found", "built", "told"]
 
-HEAD = (
-    "row",
-    "paper",
-    "ours: last epoch, sealed test part",
-    "difference to none, 95 % t interval",
+FIRST = ("row", "paper", "ours: last epoch, sealed test part")
+LAST = (
     "best of the epochs on validation would claim",
     "loss on validation over training",
     "n",
 )
+METRICS = {"balanced_accuracy": "balanced accuracy", "mean_iou": "mean IoU"}
 COMMON = (
     "the test part is sealed: it chooses no epoch and no setting",
     "the last epoch is scored; what the best of 20 looks at the validation part claims is beside",
@@ -76,9 +74,7 @@ class Found:
         """Return the table as Markdown, its columns aligned."""
         told = self.to_json()
         ours = f"scale {self.scale}, {self.seeds} seeds planned"
-        units = (
-            "Accuracies in %, differences in points, losses in nats; ± is the standard deviation"
-        )
+        units = "Scores in %, differences in points, losses in nats; ± is the standard deviation"
         lines = [
             f"# {self.paper}, {self.name}: {self.table.title}",
             "",
@@ -99,7 +95,12 @@ class Found:
             if parts:
                 words += f", {parts['train']} / {parts['valid']} / {parts['test']} pictures"
                 words += " train / validate / test"
-            found.append((words, [*_aligned([HEAD, *map(_cells, rows)]), *_errors(rows)]))
+            metric = next((row["metric"] for row in rows if row.get("metric")), "")
+            words += f", {METRICS[metric]}" if metric in METRICS else ""
+            against = tuple(filter(None, (block.baseline, block.rival)))
+            head = (*FIRST, *(f"difference to {m}, 95 % t interval" for m in against), *LAST)
+            cells = [_cells(row, rival=bool(block.rival)) for row in rows]
+            found.append((words, [*_aligned([head, *cells]), *_errors(rows)]))
         return found
 
 
@@ -127,13 +128,14 @@ def told(block: Block, pairs: Pairs | None, absent: str) -> list[dict[str, Any]]
             "note": line.note,
             "state": state or "planned",
             "parts": pairs.sizes if pairs else None,
-            **dict.fromkeys(("n", "mean", "sd", "difference", "interval", "p")),
+            "metric": pairs.plan.metric if pairs else None,
+            **dict.fromkeys(("n", "mean", "sd", "difference", "interval", "p", "rival")),
             **dict.fromkeys(("claimed", "claimed_over_last", "gap", "gap_sd", "seconds")),
             "scores": {},
             "errors": [],
         }
         if pairs and not state and line.method in pairs.arms:
-            row |= _figures(pairs, line.method)
+            row |= _figures(pairs, line.method) | {"rival": _rival(pairs, line.method, block.rival)}
         rows.append(row)
     return rows
 
@@ -155,12 +157,21 @@ def _figures(pairs: Pairs, method: str) -> dict[str, Any]:
         "seconds": None if arm.seconds is None else round(arm.seconds, 2),
         "errors": list(arm.errors),
     }
-    difference = None if method == pairs.plan.baseline else pairs.difference(method)
-    if difference:
-        found |= {
-            "difference": difference.mean, "interval": difference.interval, "p": difference.p,
-        }  # fmt: skip
-    return found
+    return found | _paired(pairs, method, pairs.plan.baseline)
+
+
+def _paired(pairs: Pairs, method: str, other: str) -> dict[str, Any]:
+    """Return the paired difference of a method to another one; {} without one."""
+    difference = None if method == other else pairs.difference(method, other)
+    if difference is None:
+        return {}
+    return {"difference": difference.mean, "interval": difference.interval, "p": difference.p}
+
+
+def _rival(pairs: Pairs, method: str, rival: str) -> dict[str, Any] | None:
+    """Return the difference to the second method that the block names; None without one."""
+    found = _paired(pairs, method, rival) if rival in pairs.arms else {}
+    return {"method": rival, **found} if found else None
 
 
 def _mean(values: list[float]) -> float | None:
@@ -171,17 +182,19 @@ def _sd(values: list[float]) -> float | None:
     return float(np.std(values, ddof=1)) if len(values) > 1 else None
 
 
-def _cells(row: dict[str, Any]) -> tuple[str, ...]:
+def _cells(row: dict[str, Any], rival: bool) -> tuple[str, ...]:
     name = row["name"] + (f" ({row['note']})" if row["note"] else "")
     if not row["n"]:
         failed = "failed" if row["errors"] else ""
-        return name, _percent(row["paper"]), failed or row["state"], "", "", "", ""
+        empty = ("",) * (5 if rival else 4)
+        return name, _percent(row["paper"]), failed or row["state"], *empty
     spread = f" ± {100 * row['sd']:.1f}" if row["sd"] is not None else ""
     return (
         name,
         _percent(row["paper"]),
         _percent(row["mean"]) + spread,
         _difference(row),
+        *([_difference(row["rival"])] if rival else ()),
         _claim(row),
         _gap(row),
         str(row["n"]),
@@ -196,8 +209,8 @@ def _percent(figure: Figure) -> str:
     return f"{100 * figure:.1f}"
 
 
-def _difference(row: dict[str, Any]) -> str:
-    if row["difference"] is None:
+def _difference(row: dict[str, Any] | None) -> str:
+    if row is None or row["difference"] is None:
         return "–"
     text = f"{100 * row['difference']:+.1f}"
     if row["interval"]:

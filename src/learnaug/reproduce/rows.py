@@ -80,6 +80,7 @@ class Block:
         lines: in the order of the paper.
         small, paper: the two scales.
         baseline: the method against which the others are held.
+        rival: a second such method, with a column of its own; "": none.
     """
 
     key: str
@@ -89,6 +90,7 @@ class Block:
     small: Size
     paper: Size
     baseline: str = "none"
+    rival: str = ""
 
     def size(self, scale: Scale) -> Size:
         """Return the numbers of a scale."""

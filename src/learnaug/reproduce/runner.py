@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
 from learnaug import rundir
 from learnaug.errors import RunError, UsageError, nearest
-from learnaug.reproduce import neural, smart
+from learnaug.reproduce import neural, safe, smart
 from learnaug.reproduce.found import Found, built, told
 from learnaug.reproduce.rows import Block, Scale, Table
 from learnaug.reproduce.sources import data_folder, missing, pictures, place
@@ -19,13 +20,16 @@ __all__ = ["PAPERS", "listed", "read", "run"]
 PAPERS: dict[str, dict[str, Table]] = {
     "smart-augmentation": smart.TABLES,
     "neural-augmentation": neural.TABLES,
+    "safe-augmentation": safe.TABLES,
 }
 SCALES = ("small", "paper")
 NO_GPU = "no GPU is used: what --scale paper costs here is said next; --scale small takes hours"
 
 
 def listed(paper: str | None = None) -> list[dict[str, str]]:
-    """Return every table as {paper, table, title}; those of one paper where it is named.
+    """Return every table as {paper, table, title, blocks}; those of one paper where it is named.
+
+    The keys of the blocks stand in one text, with commas between them.
 
     Raises:
         UsageError: the paper is unknown.
@@ -33,7 +37,12 @@ def listed(paper: str | None = None) -> list[dict[str, str]]:
     if paper is not None and paper not in PAPERS:
         raise UsageError(f"paper {paper!r} is not known", [nearest(paper, tuple(PAPERS))])
     return [
-        {"paper": each, "table": name, "title": table.title}
+        {
+            "paper": each,
+            "table": name,
+            "title": table.title,
+            "blocks": ",".join(block.key for block in table.blocks),
+        }
         for each, tables in PAPERS.items()
         for name, table in tables.items()
         if paper in (None, each)
@@ -45,6 +54,7 @@ def run(
     table: str,
     *,
     scale: Scale = "small",
+    only: Sequence[str] = (),
     data: str | Path | None = None,
     seeds: int = 10,
     seed: int = 0,
@@ -61,30 +71,33 @@ def run(
     shown as such.
 
     Args:
-        paper: "smart-augmentation" or "neural-augmentation".
+        paper: "smart-augmentation", "neural-augmentation" or "safe-augmentation".
         table: "table-1", ….
         scale: "small" for a CPU; "paper": its sizes and epochs.
+        only: blocks of the table to run, by their keys; (): all. What is done of the others is
+            in the table all the same.
         data: folder of the data; None: $LEARNAUG_DATA or ../shared/data.
         seeds: runs of each row.
         seed, jobs, accept_change, device, say: as in `compare`.
         out: None: learnaug-runs/PAPER-TABLE-SCALE in the working directory.
 
     Raises:
-        UsageError: an unknown paper, table or scale.
+        UsageError: an unknown paper, table, scale or block.
         DataError: none of the data are there (status 66).
         RunError: every run failed.
         Interrupted: the user asked to stop; the table of what is done is written.
     """
-    chosen = _table(paper, table, scale)
+    chosen = _table(paper, table, scale, only)
     folder = data_folder(data)
-    places = {block.key: place(block.source, folder) for block in chosen.blocks}
+    asked = [block for block in chosen.blocks if not only or block.key in only]
+    places = {block.key: place(block.source, folder) for block in asked}
     if not any(places.values()):
-        raise missing(chosen, folder)
+        raise missing(asked, folder)
     where = Path(out) if out else Path("learnaug-runs") / f"{paper}-{table}-{scale}"
     tell = say or (lambda event: None)
     if scale == "paper" and choose_device(device).type == "cpu":
         tell({"event": "note", "text": NO_GPU})
-    absent = [block for block in chosen.blocks if places[block.key] is None]
+    absent = [block for block in asked if places[block.key] is None]
     for block in absent:
         text = f"{block.source.words}: not in {folder}, its rows are left out"
         tell({"event": "note", "text": text})
@@ -94,7 +107,7 @@ def run(
     }  # fmt: skip
     calls = {
         block.key: _call(block, path, scale) | settings | {"out": where / block.key}
-        for block in chosen.blocks
+        for block in asked
         if (path := places[block.key]) is not None
     }
     try:
@@ -102,7 +115,7 @@ def run(
         for key, call in calls.items():
             pairs(**_loaded(call), forecast=costs[key], say=say)
     finally:
-        rows = [row for block in chosen.blocks for row in _rows(block, where, places[block.key])]
+        rows = _rows(chosen, where, places)
         found = Found(where, paper, table, scale, seeds, chosen, rows)
         if any(row["parts"] for row in rows):
             rundir.write_json(where / "table.json", found.to_json())
@@ -155,7 +168,7 @@ def read(paper: str, table: str, out: str | Path, *, scale: Scale = "small") -> 
             f"nothing of {paper} {table} was begun in this folder", [str(where)],
             "give the folder that `learnaug reproduce` wrote",
         )  # fmt: skip
-    rows = [row for block in chosen.blocks for row in _rows(block, where, None)]
+    rows = _rows(chosen, where, {})
     seeds = read_pairs(where / begun[0].key).plan.seeds
     return Found(where, paper, table, scale, seeds, chosen, rows)
 
@@ -171,25 +184,37 @@ def _methods(block: Block) -> list[str]:
     return [line.method for line in block.lines if built(line.method)]
 
 
-def _rows(block: Block, where: Path, path: Path | None) -> list[dict[str, Any]]:
-    """Return the rows of a block with what its run folder holds so far."""
-    begun = rundir.plan_path(where / block.key).is_file()
-    return told(
-        block,
-        read_pairs(where / block.key) if begun else None,
-        "" if path or begun else f"no data: {block.source.name}",
-    )
+def _rows(table: Table, where: Path, places: dict[str, Path | None]) -> list[dict[str, Any]]:
+    """Return the rows of all blocks with what their run folders hold so far.
+
+    Args:
+        table: the paper's rows.
+        where: the folder of the table.
+        places: key -> path of the pictures, of the blocks that were asked for.
+    """
+    rows = []
+    for block in table.blocks:
+        begun = rundir.plan_path(where / block.key).is_file()
+        absent = "not run"
+        if block.key in places:
+            absent = "" if places[block.key] else f"no data: {block.source.name}"
+        found = read_pairs(where / block.key) if begun else None
+        rows += told(block, found, "" if begun else absent)
+    return rows
 
 
-def _table(paper: str, table: str, scale: str) -> Table:
+def _table(paper: str, table: str, scale: str, only: Sequence[str] = ()) -> Table:
     """Return the table of these names; all faults at once."""
     faults = []
     if paper not in PAPERS:
         faults.append(f"paper {paper!r}: {nearest(paper, tuple(PAPERS))}")
     elif table not in PAPERS[paper]:
         faults.append(f"table {table!r}: {nearest(table, tuple(PAPERS[paper]))}")
+    else:
+        keys = tuple(block.key for block in PAPERS[paper][table].blocks)
+        faults += [f"block {key!r}: {nearest(key, keys)}" for key in only if key not in keys]
     if scale not in SCALES:
         faults.append(f"scale {scale!r}: {nearest(scale, SCALES)}")
     if faults:
-        raise UsageError("there is no such table", faults, "`learnaug reproduce` lists all tables")
+        raise UsageError("no such table or block", faults, "`learnaug reproduce` lists all tables")
     return PAPERS[paper][table]

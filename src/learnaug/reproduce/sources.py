@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+from collections.abc import Sequence
 from dataclasses import replace
 from pathlib import Path
 
@@ -10,7 +11,7 @@ import numpy as np
 
 from learnaug.data import ImageSet, load
 from learnaug.errors import DataError, UsageError
-from learnaug.reproduce.rows import Source, Table
+from learnaug.reproduce.rows import Block, Source
 from learnaug.seeds import Seeds
 
 __all__ = ["data_folder", "missing", "pictures", "place"]
@@ -38,16 +39,18 @@ def data_folder(given: str | Path | None) -> Path:
 def place(source: Source, folder: Path) -> Path | None:
     """Return the path of a source below the data folder; None where it is not there.
 
-    The user's own NAME, NAME.zip, NAME.npz or NAME.csv goes before the places we know.
+    The user's own NAME, NAME.zip, NAME.npz or NAME.csv goes before the places we know; a folder
+    NAME that holds one of these places is not the user's own.
     """
     own = [folder / f"{source.name}{ending}" for ending in ENDINGS]
-    known = [folder / path for path in source.places]
+    known = [path for each in source.places if (path := folder / each).exists()]
+    own = [path for path in own if not any(path in each.parents for each in known)]
     return next((path for path in (*own, *known) if path.exists()), None)
 
 
-def missing(table: Table, folder: Path) -> DataError:
+def missing(blocks: Sequence[Block], folder: Path) -> DataError:
     """Return the error that says which data are not there and how to name one's own."""
-    sources = {block.source.name: block.source for block in table.blocks}
+    sources = {block.source.name: block.source for block in blocks}
     where = [
         f"{source.words}: {' or '.join(source.places) or source.name} is not in {folder}"
         for source in sources.values()
