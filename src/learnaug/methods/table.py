@@ -175,7 +175,6 @@ METHODS: dict[str, Row] = {
         "learned",
         takes_ops=True,
         default=False,
-        labels=True,
     ),
     "mean-of-k": Row(
         lambda names: MeanOfK(),

@@ -46,7 +46,7 @@ class Look:
         rank: how often it is ranked above another picture without it.
         false: how often the detector reports it on pictures as they are (thesis, step 2).
         hit: how often the detector reports it where it was applied (thesis, step 3).
-        accuracy: of the plain classifier after it.
+        accuracy: of the plain net after it.
         effect: how far the pictures moved.
         moves: of classes onto others, the largest lower end first.
         sight: lower end of the share of pictures that would be seen to move if all did.
@@ -89,7 +89,7 @@ def judged(look: Look, rules: Rules) -> Verdict:
 
 
 def blind(look: Look, rules: Rules) -> bool:
-    """Return whether the classifier is too weak to see labels change."""
+    """Return whether the plain net is too weak to see labels change."""
     return look.sight < SIGHT * rules.moved
 
 
@@ -124,7 +124,7 @@ def why(look: Look, rules: Rules, classes: tuple[str, ...]) -> str:
         more = f" and {len(moves) - TOLD} more" if len(moves) > TOLD else ""
         words.insert(0, f"it turns {', '.join(named)}{more}")
     elif blind(look, rules) and not visible(look.rank, rules):
-        words.append("the classifier is too weak to see whether labels change")
+        words.append("the net is too weak to see whether labels change")
     elif verdict == "safe":
         words.append("no class turns into another")
     return "; ".join(words)

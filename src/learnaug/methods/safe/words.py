@@ -23,7 +23,7 @@ def table(
     Args:
         findings: one an operation.
         clashes: what the test of pairs dropped.
-        clean: accuracy of the plain classifier on pictures as they are.
+        clean: accuracy of the plain net on pictures as they are.
         rules: what decided.
     """
     ordered = sorted(findings, key=lambda f: (ORDER.index(f.verdict), f.look.rank.share))
@@ -65,15 +65,15 @@ def _legend(clean: Rate, rules: Rules) -> list[str]:
     if rules.rule == "thesis":
         by = f"safe below {100 * rules.most_hit:.0f} found and {100 * rules.most_false:.0f} false"
     moved = (
-        "moved: grey levels of 255; distance in the classifier's features, that of two pictures "
-        "of a class is 1"
+        "moved: grey levels of 255; distance in the plain net's features, that of two pictures of "
+        "a class is 1"
     )
     told = (
         "per cent (95 % interval). told apart: pairs of a picture with the operation and another "
         f"without it, ranked rightly; 50 is chance; {by}"
     )
     reports = (
-        "found, false: detector's reports with and without it. accuracy: of a classifier that "
-        f"never saw operations; {_short(clean)} on pictures as they are"
+        "found, false: detector's reports with and without it. accuracy: of a net that never saw "
+        f"operations, of pixels for masks; {_short(clean)} on pictures as they are"
     )
     return [told, reports, moved]
