@@ -21,6 +21,7 @@ from learnaug.methods.safe.detector import Subsets
 from learnaug.methods.safe.figures import Rate, rate_of
 from learnaug.methods.safe.folds import sample
 from learnaug.methods.safe.judging import Course, court
+from learnaug.methods.safe.pictures import audit_galleries
 from learnaug.methods.safe.scan import Bench
 from learnaug.methods.safe.together import Clash, clashes, repeats, weakest
 from learnaug.methods.safe.verdicts import LEAST_PICTURES, Rules
@@ -166,7 +167,9 @@ class SafeAugmentation:
         gone = self._together(auditor, findings, bench, seeds) if self.pairs else []
         clean = auditor.clean.probabilities.argmax(1) == auditor.labels
         rate = rate_of(clean, auditor.independent)
-        return self._learned(_Outcome(operations, pictures, tuple(findings), tuple(gone), rate))
+        learned = self._learned(_Outcome(operations, pictures, tuple(findings), tuple(gone), rate))
+        shown = audit_galleries(pictures, findings, gone, self.rules, seeds.child("pictures"))
+        return replace(learned, galleries=shown)
 
     def _subsets(self, operations: OperationSet) -> Subsets:
         return Subsets(operations, self.max_ops, self.order, self.per)
