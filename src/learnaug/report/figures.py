@@ -302,6 +302,7 @@ def side_labels(axes: Any, points: Sequence[tuple[str, str, float, float]]) -> N
             parse_math=False,
             arrowprops={
                 "arrowstyle": "-",
+                "relpos": (0, 0.5),
                 "color": COLOUR["other"],
                 "linewidth": 0.7,
                 "shrinkB": 4,
