@@ -78,7 +78,7 @@ def audit_of(method: str, audits: Sequence[tuple[int | None, Json]]) -> Audit | 
     if len(audits) > 1:
         lead += f", the first of {len(audits)}, each of which made an audit of its own"
     return Audit(
-        method, f"{lead}.", _chart(findings, rules), lines, len(audits) > 1,
+        method, f"{lead}.", _chart(method, findings, rules), lines, len(audits) > 1,
         _rate(first.get("clean_accuracy")), _limit(rules),
         tuple(_clash(one) for one in objects(first.get("dropped"))),
     )  # fmt: skip
@@ -152,7 +152,7 @@ def _clash(one: Json) -> str:
     return f"{one.get('dropped')}, because {one.get('why')} ({pair})"
 
 
-def _chart(findings: Sequence[Json], rules: Json) -> Chart | None:
+def _chart(method: str, findings: Sequence[Json], rules: Json) -> Chart | None:
     points = []
     for one in findings:
         false, hit = _percent(one.get("false")), _percent(one.get("hit"))
@@ -175,4 +175,4 @@ def _chart(findings: Sequence[Json], rules: Json) -> Chart | None:
         else "The verdict is by pairs of pictures (told apart, in the table) and by the labels, so "
         "that a rare report does not make an operation safe."
     )
-    return Chart(HEADING, plane.rates(points, LABELS, limits, HEADING), caption)
+    return Chart(HEADING, plane.rates(points, LABELS, limits, f"{HEADING}: {method}"), caption)

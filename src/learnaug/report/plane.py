@@ -18,6 +18,10 @@ VERDICTS = {  # of an operation, the safest first: colour and mark
     "unsafe": ("trivialaugment", "^"),
 }
 
+KEY: dict[str, Any] = {
+    "frameon": False, "fontsize": 12, "handlelength": 1, "handletextpad": 0.4, "columnspacing": 1.2,
+}  # fmt: skip
+
 
 @dataclass(frozen=True)
 class Point:
@@ -56,7 +60,7 @@ def rates(
         side_labels(axes, named)
         key = [verdict for verdict in VERDICTS if any(p.verdict == verdict for p in points)]
         marks = [axes.plot([], [], **_mark(verdict), label=verdict)[0] for verdict in key]
-        figure.legend(handles=marks, loc="outside lower left", ncols=3, frameon=False)
+        figure.legend(handles=marks, loc="outside lower left", ncols=5, **KEY)
         return svg_of(figure, title)
 
 

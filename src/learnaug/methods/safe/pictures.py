@@ -170,7 +170,8 @@ def _row_name(finding: Finding, dropped: Sequence[Clash], rules: Rules) -> str:
     look: Look | None = finding.look
     if finding.verdict == "safe in part" and finding.kept is not None:
         look = _look_of(finding, finding.kept)
-        what = "not for some classes" if finding.spared else describe_branch(finding.kept)
+        kept = f"kept: {describe_branch(finding.kept)}"
+        what = "not for some classes" if finding.spared else kept
         words += f" ({what})"
     if any(clash.dropped == finding.name for clash in dropped):
         words += ", left out of the set"
