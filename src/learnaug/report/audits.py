@@ -86,7 +86,7 @@ def audit_of(method: str, audits: Sequence[tuple[int | None, Json]]) -> Audit | 
 
 def _rank(finding: Json) -> tuple[int, float]:
     """Return the place of a verdict, and how much the operation shows."""
-    verdict = finding.get("verdict")
+    verdict = str(finding.get("verdict"))
     place = list(VERDICTS).index(verdict) if verdict in VERDICTS else len(VERDICTS)
     return place, number(mapping(finding.get("rank")).get("share")) or 0.0
 
@@ -155,9 +155,10 @@ def _clash(one: Json) -> str:
 def _chart(method: str, findings: Sequence[Json], rules: Json) -> Chart | None:
     points = []
     for one in findings:
+        name, verdict = str(one.get("name")), str(one.get("verdict"))
         false, hit = _percent(one.get("false")), _percent(one.get("hit"))
-        if false and hit and one.get("verdict") in VERDICTS:
-            points.append(Point(str(one.get("name")), str(one["verdict"]), false, hit))
+        if false and hit and verdict in VERDICTS:
+            points.append(Point(name, verdict, false, hit))
     if not points:
         return None
     ends = [number(rules.get(key)) for key in ("most_false", "most_hit")]
