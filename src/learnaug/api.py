@@ -41,4 +41,5 @@ def resume(out: str | Path, **options: Any) -> Comparison | Trained | Lesson:
 
 def _show(lesson: Lesson) -> None:
     name = Path(lesson.source).name or lesson.source
-    report.write_pictures(lesson.pictures, lesson.method, name, lesson.galleries)
+    audit = report.audit_in(lesson.folder)
+    report.write_pictures(lesson.pictures, lesson.method, name, lesson.galleries, audit)

@@ -3,5 +3,6 @@
 `show` draws a policy in the same style.
 """
 
+from learnaug.report.collect import audit_in as audit_in
 from learnaug.report.page import build as build
 from learnaug.report.page import write_pictures as write_pictures

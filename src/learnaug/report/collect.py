@@ -16,11 +16,13 @@ from learnaug.errors import LearnaugError
 if TYPE_CHECKING:
     from learnaug.methods import Gallery
 
-__all__ = ["Areas", "Facts", "Predictions", "Run", "collect"]
+__all__ = ["Areas", "Facts", "Predictions", "Run", "audit_in", "collect"]
 
 Json = dict[str, Any]
 MAX_CURVE_POINTS = 120
 LARGE = 1 << 28  # bytes: a split file names every image
+AUDIT, CHAIN = "learnaug-safe", "learnaug-chain"  # formats of augmenter.json
+MAX_MEMBERS, MAX_DEPTH = 16, 2  # of chains
 
 
 @dataclass(frozen=True)
@@ -89,6 +91,7 @@ class Facts:
         origin: versions and machine of the first run that has them.
         gaps: what could not be read or is not there yet, in words.
         galleries: method -> the pictures of what it learned, from its first run that is done.
+        audits: method -> seed and audit of each of its runs that is done and kept one.
     """
 
     plan: Json
@@ -101,6 +104,7 @@ class Facts:
     origin: Json
     gaps: tuple[str, ...]
     galleries: dict[str, tuple[Gallery, ...]] = field(default_factory=dict)
+    audits: dict[str, tuple[tuple[int, Json], ...]] = field(default_factory=dict)
 
     @property
     def metric(self) -> str:
@@ -150,7 +154,10 @@ def collect(out: Path) -> Facts:
     samples, masks = _samples(out, ["original", *methods], gaps)
     origin = _origin(out, runs)
     galleries = _galleries(out, runs, gaps)
-    return Facts(plan, summary, split, check, runs, samples, masks, origin, tuple(gaps), galleries)
+    audits = _audits(out, runs, gaps)
+    return Facts(
+        plan, summary, split, check, runs, samples, masks, origin, tuple(gaps), galleries, audits
+    )
 
 
 def mapping(value: Any) -> Json:
@@ -339,6 +346,38 @@ def _galleries(out: Path, runs: Iterable[Run], gaps: list[str]) -> dict[str, tup
 
     found = {method: _try(gallery.read, folder, gaps) for method, folder in kept.items()}
     return {method: galleries for method, galleries in found.items() if galleries}
+
+
+def _audits(
+    out: Path, runs: Iterable[Run], gaps: list[str]
+) -> dict[str, tuple[tuple[int, Json], ...]]:
+    found: dict[str, tuple[tuple[int, Json], ...]] = {}
+    for run in runs:
+        if run.state == "done" and run.augmenter:
+            audit = mapping(_try(audit_in, out / run.augmenter, gaps))
+            if audit:
+                found[run.method] = (*found.get(run.method, ()), (run.seed, audit))
+    return found
+
+
+def audit_in(folder: Path, depth: int = 0) -> Json:
+    """Return the audit of operations in the folder of an augmenter; empty where it has none.
+
+    Args:
+        folder: of an augmenter, or of a chain, whose first audit is taken.
+        depth: chains that this one is a member of.
+
+    Raises:
+        LearnaugError: an augmenter.json is damaged.
+    """
+    path = folder / "augmenter.json"
+    content = mapping(rundir.read_json(path)) if path.is_file() else {}
+    if content.get("format") == AUDIT:
+        return mapping(content.get("audit"))
+    if content.get("format") != CHAIN or depth == MAX_DEPTH:
+        return {}
+    members = range(min(len(names(content.get("members"))), MAX_MEMBERS))
+    return next((one for i in members if (one := audit_in(folder / f"{i}", depth + 1))), {})
 
 
 def _origin(out: Path, runs: Iterable[Run]) -> Json:

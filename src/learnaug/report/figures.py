@@ -23,7 +23,10 @@ from matplotlib.figure import Figure
 
 from learnaug.errors import printable
 
-__all__ = ["Curve", "Interval", "Row", "accuracy", "cost", "curves", "effects", "forest", "short"]
+__all__ = [
+    "COLOUR", "MUTED", "Curve", "Interval", "Row", "accuracy", "blank", "cost", "curves", "effects",
+    "forest", "short", "side_labels", "styled", "svg_of",
+]  # fmt: skip
 
 WIDTH = 440  # user units of every figure: still readable where a phone shows it at 360 px
 LINE = 24  # height of one row
@@ -36,6 +39,7 @@ COLOUR = {  # Okabe and Ito's colours: told apart with every kind of colour blin
     "baseline": "#33404d",
     "trivialaugment": "#d55e00",
     "other": "#98a0a8",
+    "part": "#009e73",
 }
 MARKER = {"candidate": "o", "baseline": "s", "trivialaugment": "^", "other": "o"}
 VARIABLE = {
@@ -110,12 +114,12 @@ class Curve:
 
 def accuracy(rows: Sequence[Row], label: str, title: str) -> str:
     """Draw one row per method: a dot for each seed, the mean and its interval."""
-    with _style(title):
+    with styled(title):
         figure, axes = _row_axes(rows, label)
         _limits(axes, rows)
         for y, row in enumerate(rows):
             _draw_row(axes, y, row)
-        return _svg(figure, title)
+        return svg_of(figure, title)
 
 
 def effects(rows: Sequence[Row], label: str, title: str, delta: float | None = None) -> str:
@@ -124,13 +128,13 @@ def effects(rows: Sequence[Row], label: str, title: str, delta: float | None = N
     Args:
         delta: half width of that band in percentage points, or None for no band.
     """
-    with _style(title):
+    with styled(title):
         figure, axes = _row_axes(rows, label)
         _zero(axes, delta)
         _limits(axes, rows, around=delta or 0.0)
         for y, row in enumerate(rows):
             _draw_row(axes, y, row)
-        return _svg(figure, title)
+        return svg_of(figure, title)
 
 
 def forest(rows: Sequence[Row], delta: float, title: str) -> str:
@@ -144,8 +148,8 @@ def cost(points: Sequence[Row], label: str, title: str) -> str:
     Names stand in a column at the right, tied to their points by thin lines, so that they never
     cover one another.
     """
-    with _style(title):
-        figure, axes = _axes(max(280, 60 + 21 * len(points)))
+    with styled(title):
+        figure, axes = blank(max(280, 60 + 21 * len(points)))
         axes.grid(visible=True)
         axes.axhline(0, color=MUTED, linewidth=1)
         axes.set_xlabel("seconds per training, learning included")
@@ -153,22 +157,22 @@ def cost(points: Sequence[Row], label: str, title: str) -> str:
         for row in points:
             axes.plot(*_at(row), MARKER[row.kind], color=COLOUR[row.kind], ms=7, clip_on=False)
         _room(axes, [row.dots[0] for row in points], [row.mean or 0.0 for row in points])
-        _side_labels(axes, [(row.name, row.kind, *_at(row)) for row in points])
-        return _svg(figure, title)
+        side_labels(axes, [(row.name, row.kind, *_at(row)) for row in points])
+        return svg_of(figure, title)
 
 
 def curves(lines: Sequence[Curve], label: str, title: str) -> str:
     """Draw learning curves; the band runs from the lowest to the highest seed."""
-    with _style(title):
-        figure, axes = _axes(280)
+    with styled(title):
+        figure, axes = blank(280)
         axes.grid(visible=True)
         axes.set_xlabel("epoch")
         axes.set_ylabel(label)
         for line in sorted(lines, key=lambda one: one.kind != "other"):
             _draw_curve(axes, line)
         ends = [(one.name, one.kind, one.x[-1], one.middle[-1]) for one in lines]
-        _side_labels(axes, [end for end in ends if end[1] != "other"])
-        return _svg(figure, title)
+        side_labels(axes, [end for end in ends if end[1] != "other"])
+        return svg_of(figure, title)
 
 
 def short(text: str, limit: int = MAX_LABEL) -> str:
@@ -187,19 +191,20 @@ def short(text: str, limit: int = MAX_LABEL) -> str:
     return line[: int((widths < limit).sum())] + "…"
 
 
-def _style(title: str) -> Any:
+def styled(title: str) -> Any:
     """Return matplotlib's settings for one figure; its title keeps the ids of figures apart."""
     salt = title.encode("ascii", "backslashreplace").decode()
     return matplotlib.style.context(["default", {**STYLE, "svg.hashsalt": salt}])
 
 
-def _axes(height: float) -> tuple[Figure, Any]:
+def blank(height: float) -> tuple[Figure, Any]:
+    """Return an empty figure of this height in user units, and its axes."""
     figure = Figure(figsize=(WIDTH / 72, height / 72), layout="constrained")
     return figure, figure.add_subplot()
 
 
 def _row_axes(rows: Sequence[Row], label: str) -> tuple[Figure, Any]:
-    figure, axes = _axes(52 + LINE * max(len(rows), 1))
+    figure, axes = blank(52 + LINE * max(len(rows), 1))
     axes.set_yticks(range(len(rows)))
     names = [short(row.name) for row in rows]
     axes.set_yticklabels(names, parse_math=False, color=INK)
@@ -280,7 +285,7 @@ def _draw_curve(axes: Any, line: Curve) -> None:
     axes.plot(line.x, line.middle, color=colour, lw=thick, alpha=clear, marker=lone)
 
 
-def _side_labels(axes: Any, points: Sequence[tuple[str, str, float, float]]) -> None:
+def side_labels(axes: Any, points: Sequence[tuple[str, str, float, float]]) -> None:
     """Write names in a column at the right of the axes, each tied to its point (x, y)."""
     low, high = axes.get_ylim()
     heights = [(y - low) / (high - low) for _, _, _, y in points]
@@ -297,6 +302,7 @@ def _side_labels(axes: Any, points: Sequence[tuple[str, str, float, float]]) -> 
             parse_math=False,
             arrowprops={
                 "arrowstyle": "-",
+                "relpos": (0, 0.5),
                 "color": COLOUR["other"],
                 "linewidth": 0.7,
                 "shrinkB": 4,
@@ -319,7 +325,7 @@ def _spread(places: Sequence[float], gap: float) -> list[float]:
     return result
 
 
-def _svg(figure: Figure, title: str) -> str:
+def svg_of(figure: Figure, title: str) -> str:
     """Return the figure as an `<svg>` element that belongs into an HTML page."""
     file = io.StringIO()
     nothing = dict.fromkeys(("Date", "Creator", "Format", "Type"))

@@ -72,8 +72,8 @@ def _stored(one: Gallery, side: int) -> int:
 
 
 def _bytes(one: Gallery, side: int) -> int:
-    stored = _stored(one, side)
-    return 3 * len(one.rows) * len(one.columns) * stored * stored
+    stored, channels = _stored(one, side), 1 if one.images.shape[2] < 3 else 3
+    return channels * len(one.rows) * len(one.columns) * stored * stored
 
 
 def _grid(one: Gallery, side: int) -> Grid:

@@ -15,6 +15,7 @@ from markupsafe import Markup
 from learnaug import rundir
 from learnaug.errors import RunError, printable
 from learnaug.report import charts, masks, pictures, tables, words
+from learnaug.report.audits import Audit, audit_of
 from learnaug.report.collect import Facts, Json, collect, mapping, names, number, objects
 from learnaug.report.learned import grids
 from learnaug.report.overfit import overfits
@@ -84,19 +85,25 @@ def render(facts: Facts) -> str:
 
 
 def write_pictures(
-    path: Path, method: str, data_name: str, galleries: Sequence[Gallery]
+    path: Path,
+    method: str,
+    data_name: str,
+    galleries: Sequence[Gallery],
+    audit: Json | None = None,
 ) -> Path | None:
-    """Write what one method learned as a page of pictures; None, and no page, without galleries.
+    """Write what one method learned as a page of pictures; None, and no page, without any.
 
     Args:
         path: the page.
         method, data_name: for the heading.
         galleries: what is shown.
+        audit: of operations, as `collect.audit_in` returns it; None or {} for none.
 
     Raises:
         RunError: the page cannot be written.
     """
-    if not galleries:
+    told = audit_of(method, [(None, audit)]) if audit else None
+    if not galleries and told is None:
         return None
     found = grids({method: galleries}, budget=PICTURES)
     content = {
@@ -105,6 +112,7 @@ def write_pictures(
         "method": method,
         "data_name": data_name,
         "learned": found,
+        "audit": told,
     }
     page = environment().get_template("learned.html").render(content)
     rundir.write_text(path, page.strip() + "\n")
@@ -205,6 +213,7 @@ def _content(facts: Facts) -> Json:
         "class_effects": tables.class_effects(facts),
         "sheets": _sheets(facts),
         "learned": grids(facts.galleries, facts.candidate),
+        "audits": _audits(facts),
         "overfits": overfits(facts),
         "masked": facts.masked,
         "score": "Mean IoU" if facts.masked else "Accuracy",
@@ -300,6 +309,13 @@ def _sheets(facts: Facts) -> list[tuple[str, list[pictures.Sheet]]]:
         (name, strips * double if name == ORIGINAL and len(strips) == 1 else strips)
         for name, strips in found.items()
     ]
+
+
+def _audits(facts: Facts) -> list[Audit]:
+    """Return the audit of each method that made one, the candidate's first."""
+    order = sorted(facts.audits, key=lambda method: method != facts.candidate)
+    found = (audit_of(method, facts.audits[method]) for method in order)
+    return [one for one in found if one]
 
 
 def _class_names(facts: Facts) -> list[str]:

@@ -25,6 +25,7 @@ from learnaug.methods.safe.detectors import Detectors
 from learnaug.methods.safe.figures import Rate, rate_of
 from learnaug.methods.safe.folds import sample
 from learnaug.methods.safe.judging import Course, court, kept
+from learnaug.methods.safe.pictures import audit_galleries
 from learnaug.methods.safe.scan import Bench, bench_of
 from learnaug.methods.safe.together import Clash, clashes, repeats, weakest
 from learnaug.methods.safe.verdicts import LEAST_PICTURES, Rules
@@ -191,9 +192,11 @@ class SafeAugmentation:
         ]
         gone = self._together(auditor, findings, bench, seeds) if self.pairs else []
         rate = rate_of(auditor.clean.right, auditor.independent)
-        return self._learned(
+        learned = self._learned(
             _Outcome(operations, pictures, tuple(findings), tuple(gone), rate, detectors)
         )
+        shown = audit_galleries(pictures, findings, gone, self.rules, seeds.child("pictures"))
+        return replace(learned, galleries=shown)
 
     def _subsets(self, operations: OperationSet) -> Subsets:
         return Subsets(operations, self.max_ops, self.order, self.per)

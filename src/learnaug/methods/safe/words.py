@@ -9,10 +9,15 @@ from learnaug.methods.safe.figures import Rate
 from learnaug.methods.safe.together import Clash
 from learnaug.methods.safe.verdicts import Rules, Verdict
 
-__all__ = ["ORDER", "table"]
+__all__ = ["ORDER", "ordered", "table"]
 
 ORDER: tuple[Verdict, ...] = ("safe", "safe in part", "undecided", "no effect", "unsafe")
 COLUMNS = ("operation", "verdict", "told apart", "found", "false", "accuracy", "moved", "why")
+
+
+def ordered(findings: Sequence[Finding]) -> list[Finding]:
+    """Return the findings, the safest first; of one verdict, what shows least first."""
+    return sorted(findings, key=lambda f: (ORDER.index(f.verdict), f.look.rank.share))
 
 
 def table(
@@ -26,8 +31,7 @@ def table(
         clean: accuracy of the plain net on pictures as they are.
         rules: what decided.
     """
-    ordered = sorted(findings, key=lambda f: (ORDER.index(f.verdict), f.look.rank.share))
-    rows = [COLUMNS, *(_row(finding) for finding in ordered)]
+    rows = [COLUMNS, *(_row(finding) for finding in ordered(findings))]
     widths = [max(len(row[i]) for row in rows) for i in range(len(COLUMNS) - 1)]
     lines = [
         "  ".join([*(cell.ljust(w) for cell, w in zip(row, widths, strict=False)), row[-1]])
