@@ -11,10 +11,10 @@ import pytest
 import torch
 
 from learnaug.data import ImageSet
+from learnaug.data.folds import fold_of, sample
 from learnaug.methods.safe.candidates import chosen, shrunk, values_of
 from learnaug.methods.safe.detector import Subsets, asked, augmentation_loss
 from learnaug.methods.safe.figures import Effect, Rate, rank_rate
-from learnaug.methods.safe.folds import fold_of, sample
 from learnaug.methods.safe.labels import PictureCheck, moves_of
 from learnaug.methods.safe.scan import Scan
 from learnaug.methods.safe.verdicts import Look, Rules, judged

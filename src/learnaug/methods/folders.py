@@ -8,7 +8,7 @@ from typing import Any
 
 from learnaug import ops, rundir
 from learnaug.errors import ConfigError
-from learnaug.methods import merge, safe
+from learnaug.methods import aws, merge, safe
 from learnaug.methods.augmenters import FILE, Chain, PolicyAugmenter
 from learnaug.training import Augmenter
 
@@ -59,5 +59,6 @@ FORMATS: dict[str, Callable[[Path, dict[str, Any], int], Augmenter]] = {
     "learnaug-policy": lambda file, content, depth: PolicyAugmenter(ops.Policy.from_json(content)),
     "learnaug-chain": _load_chain,
     safe.FORMAT: lambda file, content, depth: safe.load(file.parent, content),
+    aws.FORMAT: lambda file, content, depth: aws.load(content),
     "learnaug-merge": lambda file, content, depth: merge.load(file.parent, content),
 }

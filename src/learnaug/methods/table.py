@@ -12,6 +12,7 @@ from typing import Any, Literal
 from learnaug import ops
 from learnaug.errors import UsageError, nearest
 from learnaug.methods.augmenters import Chain, refusal
+from learnaug.methods.aws import AWS
 from learnaug.methods.base import Method
 from learnaug.methods.fixed import Chained, Fixed
 from learnaug.methods.folders import load_folder
@@ -20,7 +21,7 @@ from learnaug.methods.merge.augmenter import require_unmixed
 from learnaug.methods.safe import SafeAugmentation
 from learnaug.methods.settings import configured, parted
 from learnaug.ops import over, spaces
-from learnaug.ops.sets import OperationSet
+from learnaug.ops.sets import OperationSet, operations_of
 from learnaug.training import Augmenter
 
 __all__ = [
@@ -90,6 +91,13 @@ def _audit(operations: Operations) -> Method:
     if operations is None or isinstance(operations, OperationSet):
         return SafeAugmentation(operations=operations)
     return SafeAugmentation(ops="/".join(operations))
+
+
+def _set_of(operations: Operations) -> OperationSet | None:
+    """Return allowed operations as a set; names restrict those of TrivialAugment."""
+    if operations is None or isinstance(operations, OperationSet):
+        return operations
+    return operations_of(ops.restrict(spaces.trivialaugment(), operations), "allowed")
 
 
 METHODS: dict[str, Row] = {
@@ -172,6 +180,13 @@ METHODS: dict[str, Row] = {
     "safe-augmentation": Row(
         _audit,
         "an audit finds the operations that leave pictures what they are; subsets of 3 of those",
+        "learned",
+        takes_ops=True,
+        default=False,
+    ),
+    "aws": Row(
+        lambda names: AWS(operations=_set_of(names)),
+        "policy search: trials from shared weights find which operations help, and how strong",
         "learned",
         takes_ops=True,
         default=False,

@@ -81,6 +81,11 @@ class Keep:
         folder = self.checkpoints and self.checkpoints / name
         return replace(self, checkpoints=folder, log=self.log and self.log.with_stem(name))
 
+    def part(self, name: str, start: float, share: float) -> Keep:
+        """Return the child of one part of the work, whose progress goes from start on by share."""
+        own = self.child(name)
+        return replace(own, progress=lambda done: self.progress(start + share * done))
+
 
 @dataclass(slots=True)
 class _Clock:

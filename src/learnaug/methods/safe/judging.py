@@ -2,18 +2,19 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 
 import numpy as np
 import torch
+from numpy.typing import NDArray
 from torch import nn
 
 from learnaug import nets, ops, rundir
 from learnaug.data import ImageSet
+from learnaug.data.folds import fold_of
 from learnaug.methods.augmenters import PolicyAugmenter
 from learnaug.methods.safe.detector import Detector, Subsets
 from learnaug.methods.safe.detectors import Detectors
-from learnaug.methods.safe.folds import Judge, fold_of
 from learnaug.ops.sets import OperationSet
 from learnaug.seeds import Seeds
 from learnaug.training import Keep, Phase, Recipe, goal_of
@@ -21,7 +22,22 @@ from learnaug.training.forward import model_of
 from learnaug.training.loop import run
 from learnaug.training.target import Target
 
-__all__ = ["Course", "court", "kept"]
+__all__ = ["Course", "Judge", "court", "kept"]
+
+
+@dataclass(frozen=True, slots=True)
+class Judge:
+    """The two nets of a fold and the pictures that they judge.
+
+    Args:
+        detector: uint8 [B, C, H, W] -> [B, n_ops + K] or [B, n_ops]; maps [B, …, H, W] for masks.
+        plain: uint8 [B, C, H, W] -> [B, K], or [B, K, H, W]; trained on pictures as they are.
+        rows: int64 [n], which pictures they judge; neither net saw one of these or of its group.
+    """
+
+    detector: nn.Module
+    plain: nn.Module
+    rows: NDArray[np.int64]
 
 
 @dataclass(frozen=True, slots=True)
@@ -65,7 +81,7 @@ def court(
     """
     fold = fold_of(data, folds, seeds.child("folds"))
     given = course.given and course.given.model(data, course.device)
-    judges = []
+    judges, nets_of = [], 2 * folds
     for number in range(folds):
         rows = np.flatnonzero(fold == number)
         most = -(-judged // folds)
@@ -75,11 +91,11 @@ def court(
         own = seeds.child("fold", number)
         detector = given or _trained(
             _detector(train, course, own), own.child("detector"),
-            _part(keep, folds, number, "detector"),
+            keep.part(f"detector-{number}", 2 * number / nets_of, 1 / nets_of),
         )  # fmt: skip
         plain = _trained(
             _plain(train, course, own), own.child("classifier"),
-            _part(keep, folds, number, "classifier"),
+            keep.part(f"classifier-{number}", (2 * number + 1) / nets_of, 1 / nets_of),
         )  # fmt: skip
         judges.append(Judge(detector, plain, rows))
     return tuple(judges)
@@ -121,13 +137,6 @@ def _trained(task: Target, seeds: Seeds, keep: Keep) -> nn.Module:
     if file:
         rundir.save_tensors(file, task.model.state_dict())
     return task.model.eval()
-
-
-def _part(keep: Keep, folds: int, fold: int, name: str) -> Keep:
-    """Return `keep` for one training of the audit, which is told its share of the progress."""
-    done, all_of_them = 2 * fold + (name == "classifier"), 2 * folds
-    own = keep.child(f"{name}-{fold}")
-    return replace(own, progress=lambda share: keep.progress((done + share) / all_of_them))
 
 
 def kept(

@@ -13,6 +13,7 @@ import torch
 from torch import nn
 
 from learnaug.data import ImageSet
+from learnaug.data.folds import sample
 from learnaug.data.split import join_groups
 from learnaug.errors import ConfigError, nearest
 from learnaug.methods.augmenters import PolicyAugmenter
@@ -23,7 +24,6 @@ from learnaug.methods.safe.candidates import DEFAULT, chosen
 from learnaug.methods.safe.detector import Subsets
 from learnaug.methods.safe.detectors import Detectors
 from learnaug.methods.safe.figures import Rate, rate_of
-from learnaug.methods.safe.folds import sample
 from learnaug.methods.safe.judging import Course, court, kept
 from learnaug.methods.safe.pictures import audit_galleries
 from learnaug.methods.safe.scan import Bench, bench_of

@@ -15,7 +15,7 @@ from learnaug.data import ImageSet
 from learnaug.data.batch import evenly
 from learnaug.methods.safe import views
 from learnaug.methods.safe.detector import asked
-from learnaug.methods.safe.folds import Judge
+from learnaug.methods.safe.judging import Judge
 from learnaug.ops.draw import Drawn
 from learnaug.seeds import Seeds
 from learnaug.training.forward import logits_of

@@ -1,35 +1,17 @@
-"""Folds: every picture is judged by nets that never saw it, nor one of its group."""
+"""Folds and samples of a part: groups stay whole, classes stay even."""
 
 from __future__ import annotations
 
-from dataclasses import dataclass
-
 import numpy as np
 from numpy.typing import NDArray
-from torch import nn
 
-from learnaug.data import ImageSet
+from learnaug.data.imageset import ImageSet
 from learnaug.data.split import join_groups
 from learnaug.seeds import Seeds
 
-__all__ = ["Judge", "fold_of", "sample"]
+__all__ = ["fold_of", "sample"]
 
 Ints = NDArray[np.int64]
-
-
-@dataclass(frozen=True, slots=True)
-class Judge:
-    """The two nets of a fold and the pictures that they judge.
-
-    Args:
-        detector: uint8 [B, C, H, W] -> [B, n_ops + K] or [B, n_ops]; maps [B, …, H, W] for masks.
-        plain: uint8 [B, C, H, W] -> [B, K], or [B, K, H, W]; trained on pictures as they are.
-        rows: int64 [n], which pictures they judge; neither net saw one of these or of its group.
-    """
-
-    detector: nn.Module
-    plain: nn.Module
-    rows: Ints
 
 
 def fold_of(data: ImageSet, count: int, seeds: Seeds) -> Ints:

@@ -1,0 +1,188 @@
+"""Which elements help: trials on random halves of the elements, read by a linear model.
+
+A trial trains with the elements of a random half, drawn evenly, and is rewarded. Every trial says
+something about every element, because each is in half of the trials: with T trials the effect of
+an element is known to about 2 sigma / sqrt(T), however many elements there are. The published rule
+spreads the reward of one policy over all the pairs that it drew, and so leaves the effects in the
+sampling noise of those draws (benchmarks/search.py).
+
+Model: r = mean + X b + e with X = ±1/2 (in the half or not), e ~ N(0, s²), b ~ N(0, t² K). K is 1
+on the diagonal and RELATED between elements of one operation. Both variances are those that make
+the rewards most likely (type II maximum likelihood, on a grid of t²/s²).
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+from scipy.special import ndtr
+
+from learnaug.seeds import Seeds
+
+__all__ = ["Posterior", "design", "odds", "posterior", "surprise"]
+
+RELATED = 0.5  # prior correlation of two strengths of one operation
+RATIOS = np.concatenate([[0.0], np.geomspace(1e-3, 1e2, 41)])  # t² / s² that are looked at
+SHUFFLES = 1_000
+LEAST = 4  # trials; fewer say nothing
+TINY = 1e-30
+MOST = 8.0  # odds of an element are kept within 1 / FEWEST and MOST
+FEWEST = 32.0
+
+Floats = NDArray[np.float64]
+Ints = NDArray[np.int64]
+Bools = NDArray[np.bool_]
+
+
+@dataclass(frozen=True, slots=True)
+class Posterior:
+    """What the trials say of n elements.
+
+    Args:
+        mean, sd: float [n], effect on the reward of having the element in the half or not.
+        ratio: t² / s², the size of the effects against that of the noise.
+        noise: s, standard deviation of the reward of one trial.
+        evidence: log likelihood ratio of the fitted model against t = 0.
+    """
+
+    mean: Floats
+    sd: Floats
+    ratio: float
+    noise: float
+    evidence: float
+
+    @property
+    def helps(self) -> Floats:
+        """Probability that an element raises the reward: float [n]; 1/2 where nothing is known."""
+        known = self.sd > 0
+        z = np.divide(self.mean, self.sd, out=np.zeros_like(self.mean), where=known)
+        chance: Floats = ndtr(z)
+        return chance
+
+    def to_json(self) -> dict[str, Any]:
+        """Return the figures of the fit as plain JSON data."""
+        return {
+            "signal_to_noise": round(float(np.sqrt(self.ratio)), 4),
+            "noise": round(self.noise, 6),
+            "log_likelihood_ratio": round(self.evidence, 4),
+        }
+
+
+def design(elements: int, trials: int, seeds: Seeds) -> Bools:
+    """Return which elements each trial has: bool [trials, elements], halves.
+
+    Trials come in pairs of a half and the other half, so that each element is in half of the
+    trials, and a search that ends early is balanced up to one trial.
+
+    Args:
+        elements: n >= 2.
+        trials: T.
+        seeds: keys the halves; the first rows do not depend on T.
+    """
+    rows = np.zeros((trials + trials % 2, elements), bool)
+    for pair in range(len(rows) // 2):
+        order = seeds.child(pair).numpy().permutation(elements)
+        rows[2 * pair, order[: elements // 2]] = True
+        rows[2 * pair + 1] = ~rows[2 * pair]
+    return rows[:trials]
+
+
+def posterior(present: Bools, rewards: Floats, owner: Ints) -> Posterior:
+    """Return what T trials say of the effects.
+
+    Args:
+        present: bool [T, n].
+        rewards: float [T].
+        owner: int64 [n], operation of each element.
+    """
+    trials, elements = present.shape
+    if trials < LEAST:
+        return Posterior(np.zeros(elements), np.zeros(elements), 0.0, 0.0, 0.0)
+    space = _Space(present, owner)
+    found = space.fit(rewards[:, None])
+    ratio, noise = float(RATIOS[found.best[0]]), float(found.noise[0])
+    gain = (
+        ratio
+        * (space.kernel @ space.x.T)
+        @ np.linalg.inv(np.eye(trials) + ratio * space.x @ space.kernel @ space.x.T)
+    )
+    mean = gain @ (rewards - rewards.mean())
+    variance = noise**2 * ratio * np.diag(space.kernel - gain @ space.x @ space.kernel)
+    return Posterior(mean, np.sqrt(np.maximum(variance, 0)), ratio, noise, float(found.evidence[0]))
+
+
+@dataclass(frozen=True, slots=True)
+class _Fits:
+    """The best fits of many rows of rewards: indices into RATIOS, noise, log likelihood ratio."""
+
+    best: Ints
+    noise: Floats
+    evidence: Floats
+
+
+class _Space:
+    """The trials of a search, in the directions in which their covariance is diagonal."""
+
+    def __init__(self, present: Bools, owner: Ints) -> None:
+        trials = len(present)
+        self.kernel = np.where(owner[:, None] == owner[None], RELATED, 0.0)
+        np.fill_diagonal(self.kernel, 1.0)
+        half = present - 0.5
+        self.x = half - half.mean(0)
+        # The mean takes one of the T directions: the others are spanned by these columns.
+        contrasts = np.linalg.qr(np.eye(trials)[:, 1:] - 1 / trials)[0]
+        covariance = contrasts.T @ self.x @ self.kernel @ self.x.T @ contrasts
+        values, vectors = np.linalg.eigh(covariance)
+        self.spread = 1 + RATIOS[:, None] * np.maximum(values, 0)  # [ratios, T - 1]
+        self.directions = contrasts @ vectors
+
+    def fit(self, rewards: Floats) -> _Fits:
+        """Return the best fit of each column of rewards [T, S]."""
+        seen = (self.directions.T @ rewards) ** 2  # [T - 1, S]
+        noise2 = np.maximum((1 / self.spread) @ seen / len(seen), TINY)  # [ratios, S]
+        likelihood = -0.5 * (np.log(self.spread).sum(1)[:, None] + len(seen) * np.log(noise2))
+        best = likelihood.argmax(0)
+        column = np.arange(rewards.shape[1])
+        gain = likelihood[best, column] - likelihood[0]
+        return _Fits(best, np.sqrt(noise2[best, column]), gain)
+
+
+def surprise(
+    present: Bools, rewards: Floats, owner: Ints, seeds: Seeds, shuffles: int = SHUFFLES
+) -> float:
+    """Return the p-value of the permuted-reward control: shuffled rewards that fit as well.
+
+    The likelihood ratio of the rewards is held against that of rewards dealt out to the trials
+    anew; (1 + as good) / (1 + shuffles), Phipson and Smyth 2010. 1 with too few trials.
+
+    Args:
+        present, rewards, owner: as for `posterior`.
+        seeds: keys the shuffles.
+        shuffles: how many.
+    """
+    if len(rewards) < LEAST:
+        return 1.0
+    gen = seeds.numpy()
+    columns = [rewards, *(gen.permutation(rewards) for _ in range(shuffles))]
+    found = _Space(present, owner).fit(np.stack(columns, 1)).evidence
+    return float((found >= found[0] - 1e-12).sum() / (1 + shuffles))
+
+
+def odds(found: Posterior) -> Floats:
+    """Return the weight of each element: the odds that it helps, within 1/32 and 8.
+
+    Even where nothing was learned. An element that surely helps is drawn 8 times as often as one of
+    which nothing is known, and one that surely harms 1/32 times: never starved to nothing, never
+    alone.
+
+    Example:
+        >>> nothing = Posterior(np.zeros(3), np.zeros(3), 0.0, 1.0, 0.0)
+        >>> odds(nothing).tolist()
+        [1.0, 1.0, 1.0]
+    """
+    helps = np.clip(found.helps, 1e-9, 1 - 1e-9)
+    weights: Floats = np.clip(helps / (1 - helps), 1 / FEWEST, MOST)
+    return weights
