@@ -9,7 +9,7 @@ from learnaug import rundir
 from learnaug.data import ImageSet
 from learnaug.errors import RunError
 from learnaug.methods import load_augmenter
-from learnaug.reproduce.page import aligned, below
+from learnaug.reproduce.page import aligned
 from learnaug.reproduce.rows import Audit, Scale
 from learnaug.study import Say, learn, words_of
 from learnaug.study.job import read_status
@@ -91,8 +91,12 @@ def told(block: Audit, scale: Scale, where: Path, seeds: int, absent: str) -> li
     """
     folders, method = begun(block, where), block.at(scale)
     found = [verdicts for folder in folders if (verdicts := _verdicts(folder))]
-    errors = [f"{each.name}: {error}" for each in folders if (error := _error(each, method))]
-    state = "done" if len(found) == seeds else "running"
+    names = [each.name.replace("-", " ") for each in folders]
+    faults = [_error(each, method) for each in folders]
+    errors = [f"{n} failed: {text}" for n, text in zip(names, faults, strict=True) if text]
+    state = "failed" if errors and not found else absent or "planned"
+    if found:
+        state = "done" if len(found) == seeds else "running"
     paper = {name: "safe" if name in block.safe else "not safe" for name in block.looked}
     looked = dict.fromkeys([*block.looked, *(name for each in found for name in each)])
     rows: list[dict[str, Any]] = []
@@ -100,7 +104,7 @@ def told(block: Audit, scale: Scale, where: Path, seeds: int, absent: str) -> li
         mine = [each[name] for each in found if name in each]
         rows.append({
             "block": block.key, "name": name, "method": method, "paper": paper.get(name),
-            "state": state if found else (absent or "planned"), "n": len(mine),
+            "state": state, "n": len(mine),
             "verdicts": {verdict: mine.count(verdict) for verdict in VERDICTS},
             "errors": [] if rows else errors,
             "parts": {"audits": len(found)} if found else None,
@@ -119,7 +123,8 @@ def lines_of(block: Audit, rows: list[dict[str, Any]]) -> tuple[str, list[str]]:
         if not row["n"]:
             counts = [row["state"], *[""] * (len(VERDICTS) - 1)]
         cells.append((row["name"], row["paper"] or "–", *counts))
-    return words, [*aligned([head, *cells]), *below(rows)]
+    errors = [f"- the audit of {error}" for row in rows for error in row["errors"]]
+    return words, [*aligned([head, *cells]), *([""] if errors else []), *errors]
 
 
 def _verdicts(folder: Path) -> dict[str, str]:

@@ -2,9 +2,7 @@
 
 from __future__ import annotations
 
-from typing import Any
-
-__all__ = ["aligned", "below"]
+__all__ = ["aligned"]
 
 
 def aligned(rows: list[tuple[str, ...]]) -> list[str]:
@@ -15,9 +13,3 @@ def aligned(rows: list[tuple[str, ...]]) -> list[str]:
         for row in rows
     ]
     return [lines[0], "|" + "|".join("-" * (w + 2) for w in widths) + "|", *lines[1:]]
-
-
-def below(rows: list[dict[str, Any]]) -> list[str]:
-    """Return the lines below a table that tell of the runs that failed; [] without one."""
-    told = [f"- {row['name']} failed, {error}" for row in rows for error in row["errors"]]
-    return ["", *told] if told else []

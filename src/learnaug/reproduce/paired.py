@@ -7,7 +7,7 @@ from typing import Any
 import numpy as np
 
 from learnaug.methods import METHODS, rows_of
-from learnaug.reproduce.page import aligned, below
+from learnaug.reproduce.page import aligned
 from learnaug.reproduce.rows import Block, Figure, Scale
 from learnaug.study import Pairs
 
@@ -82,7 +82,7 @@ def lines_of(block: Block, scale: Scale, rows: list[dict[str, Any]]) -> tuple[st
     against = tuple(filter(None, (block.baseline, block.rival)))
     head = (*FIRST, *(f"difference to {m}, 95 % t interval" for m in against), *LAST)
     cells = [_cells(row, rival=bool(block.rival)) for row in rows]
-    return words, [*aligned([head, *cells]), *below(rows)]
+    return words, [*aligned([head, *cells]), *_errors(rows)]
 
 
 def _figures(pairs: Pairs, method: str) -> dict[str, Any]:
@@ -174,3 +174,8 @@ def _gap(row: dict[str, Any]) -> str:
     if row["gap"] is None:
         return "–"
     return f"{row['gap']:+.2f}" + (f" ± {row['gap_sd']:.2f}" if row["gap_sd"] is not None else "")
+
+
+def _errors(rows: list[dict[str, Any]]) -> list[str]:
+    told = [f"- {row['name']} failed, {error}" for row in rows for error in row["errors"]]
+    return ["", *told] if told else []
