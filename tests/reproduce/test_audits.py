@@ -213,12 +213,13 @@ def test_torchvisions_files_are_read(
     assert (drawn.size, Counter(drawn.parts.tolist())) == ((8, 8), {"train": 10, "test": 20})
 
 
+@pytest.mark.parametrize("folder", ["plain", "it's $HOME"])
 def test_a_damaged_or_missing_set_says_how_to_get_it(
-    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+    folder: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """Nothing is downloaded; the line that is said is Python that would."""
-    monkeypatch.setattr(datasets.utils, "download_url", pytest.fail)
-    monkeypatch.setattr(datasets.utils, "download_and_extract_archive", pytest.fail)
+    tmp_path /= folder
+    tmp_path.mkdir()
     with pytest.raises(DataError) as caught:
         reproduce.run("safe-augmentation", "table-5.5", data=tmp_path, out=tmp_path / "out")
     assert caught.value.code == 66
@@ -237,6 +238,7 @@ def test_a_damaged_or_missing_set_says_how_to_get_it(
     monkeypatch.undo()
     svhn(tmp_path, monkeypatch)
     (tmp_path / "test_32x32.mat").unlink()
+    monkeypatch.setattr(datasets.svhn, "download_url", pytest.fail)
     source = source_of("table-5.5")
     with pytest.raises(DataError, match="torchvision cannot read SVHN"):
         pictures(source, tmp_path / source.layout, SIZE)

@@ -115,7 +115,7 @@ def told(block: Audit, scale: Scale, where: Path, seeds: int, absent: str) -> li
 def lines_of(block: Audit, rows: list[dict[str, Any]]) -> tuple[str, list[str]]:
     """Return heading and Markdown lines of a block, errors below its rows."""
     number = next((row["parts"]["audits"] for row in rows if row["parts"]), 0)
-    words = f"{block.source.words}, {number} audit{'s' * (number != 1)}"
+    words = block.source.words + (f", {number} audit{'s' * (number > 1)}" if number else "")
     head = ("operation", "paper", *(f"ours: {verdict}" for verdict in VERDICTS))
     cells = []
     for row in rows:

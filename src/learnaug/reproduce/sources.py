@@ -75,7 +75,10 @@ def absence(source: Source, folder: Path) -> str:
     parts = list(PUBLISHED[source.published].values())
     call = f"{source.published}({str(folder)!r}, download=True, **k) for k in {parts}"
     code = f"from torchvision.datasets import {source.published}; [{call}]"
-    return f"{text}; this downloads it there: python -c {shlex.quote(code)}"
+    plain = not set(code) & set('"$`\\!')  # else a shell would read more than a text in it
+    return f"{text}; this downloads it there: python -c " + (
+        f'"{code}"' if plain else shlex.quote(code)
+    )
 
 
 def pictures(source: Source, path: Path, size: Size) -> ImageSet:
