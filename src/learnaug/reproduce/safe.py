@@ -49,7 +49,7 @@ def _plain(epochs: int) -> Recipe:
 
 
 # Sizes: a run without augmentation takes 6 to 50 s of one core, so that six seeds of all rows are
-# about four hours of one. Each judge of an audit sees about 20,000 pictures, half of what it would by
+# about four hours of one. Each judge of an audit sees about 20,000 pictures, half of the
 # default: 80 s of one core at 32 px, 13 of 15 operations decided with 1,000 pictures of CIFAR-10.
 # Tiles and streets are few: their judges see 14,000 and 5,000. Epochs are about our defaults.
 MANY, FEW, STREET = "pictures=2000,epochs=15", "pictures=1000,epochs=30", "epochs=20"
