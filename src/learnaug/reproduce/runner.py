@@ -16,7 +16,7 @@ from learnaug.reproduce.sources import absence, data_folder, missing, pictures, 
 from learnaug.study import Forecast, Say, foresee, pairs, read_pairs, words_of
 from learnaug.training import choose_device
 
-__all__ = ["PAPERS", "listed", "read", "run"]
+__all__ = ["PAPERS", "listed", "methods_of", "read", "run"]
 
 PAPERS: dict[str, Mapping[str, Table | AuditTable]] = {
     "smart-augmentation": smart.TABLES,
@@ -149,7 +149,7 @@ def _call(block: Block, path: Path, scale: Scale) -> dict[str, Any]:
     size = block.size(scale)
     return {
         "data": lambda: pictures(block.source, path, size),
-        "methods": _methods(block, scale), "baseline": block.baseline, "model": block.net(scale),
+        "methods": methods_of(block, scale), "baseline": block.baseline, "model": block.net(scale),
         "recipe": size.recipe, "per_class": size.per_class,
     }  # fmt: skip
 
@@ -200,7 +200,8 @@ def _require_some(rows: list[dict[str, Any]]) -> None:
         raise RunError(f"all {len(errors)} runs failed", errors, "mend the cause, then run again")
 
 
-def _methods(block: Block, scale: Scale) -> list[str]:
+def methods_of(block: Block, scale: Scale) -> list[str]:
+    """Return what the rows of a block run at a scale, each method once."""
     methods = (line.at(scale) for line in block.lines)
     return list(dict.fromkeys(method for method in methods if built(method)))
 
