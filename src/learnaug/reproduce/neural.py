@@ -14,6 +14,7 @@ DOGS = ("n02085620", "n02094433", "n02099601", "n02099712", "n02106662", "n02113
 CATS = ("n02123045", "n02123394", "n02124075")
 GOLDFISH = ("n01443537",)
 POOL = 550  # all goldfish that there are; 70 % of them train
+DIGITS_POOL = 1000
 
 SCORED = "best validation accuracy over 40 epochs, 1 run, 200 validation pictures"
 DRAWN = "550 pictures of each class are drawn over its breeds and cut by us, 385 of them train"
@@ -21,7 +22,8 @@ BREEDS = "which breeds the paper took is not said"
 
 # The paper says Adam, rate 1e-4, 40 epochs; batch size, weight decay and schedule are not said.
 RECIPE = Recipe(epochs=40, batch_size=32, optimiser="adamw", lr=1e-4, weight_decay=0.0, warmup=0.0)
-SIDE64, SIDE28 = Size(64, RECIPE), Size(28, RECIPE, per_class=800)
+SIDE64 = Size(64, RECIPE, pool=POOL)
+SIDE28 = Size(28, RECIPE, per_class=800, pool=DIGITS_POOL)
 
 OURS = (
     Line("(ours) traditional + neural, no loss", "traditional+neural-augmentation:loss=none"),
@@ -54,7 +56,7 @@ def _lines(*figures: float) -> tuple[Line, ...]:
 
 def _imagenet(name: str, words: str, classes: dict[str, tuple[str, ...]], *figures: float) -> Block:
     """Return the block of two kinds of Tiny ImageNet, with the paper's figures in its order."""
-    source = Source(name, words, IMAGENET, classes, POOL, differs=f"{DRAWN}; {BREEDS}")
+    source = Source(name, words, IMAGENET, classes, differs=f"{DRAWN}; {BREEDS}")
     return Block(name, source, "smallnet", _lines(*figures), SIDE64, SIDE64)
 
 
@@ -73,7 +75,6 @@ DIGITS = Block(
         "digits 0 and 8 of MNIST",
         ("mnist/mnist.npz",),
         {"0": ("0",), "8": ("8",)},
-        pool=1000,
         own_test=True,
         differs="800 training pictures of each class as in the paper; scored on MNIST's own test "
         "part, 1,954 pictures",
@@ -111,9 +112,10 @@ QUESTIONS = (
 WITHOUT = "no figure: these are our questions"
 
 
-def _few(source: Source, number: int, epochs: int, side: int = 64) -> Block:
+def _few(block: Block, number: int, epochs: int) -> Block:
     """Return our questions with so many training pictures of each class."""
-    size = Size(side, replace(RECIPE, epochs=epochs), per_class=number)
+    source, whole = block.source, block.small
+    size = replace(whole, recipe=replace(RECIPE, epochs=epochs), per_class=number)
     return Block(f"{source.name}-{number}", source, "smallnet", QUESTIONS, size, size)
 
 
@@ -125,9 +127,9 @@ TABLES = {
         "few pictures: what the paper leaves open",
         WITHOUT,
         (
-            _few(DOG_FISH.source, 50, 80),
-            _few(DOG_CAT.source, 50, 80),
-            _few(DIGITS.source, 10, 200, 28),
+            _few(DOG_FISH, 50, 80),
+            _few(DOG_CAT, 50, 80),
+            _few(DIGITS, 10, 200),
         ),
     ),
 }

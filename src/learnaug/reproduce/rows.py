@@ -7,7 +7,7 @@ from typing import Literal
 
 from learnaug.training import Recipe
 
-__all__ = ["Block", "Figure", "Line", "Scale", "Size", "Source", "Table"]
+__all__ = ["Audit", "AuditTable", "Block", "Figure", "Line", "Scale", "Size", "Source", "Table"]
 
 Scale = Literal["small", "paper"]
 Figure = float | tuple[float, float] | None  # a fraction, a range that the paper gives, or nothing
@@ -22,19 +22,21 @@ class Source:
         words: what it is, in words.
         places: paths relative to the data folder, the first that exists is read.
         classes: as `learnaug.load` takes them; None: all.
-        pool: pictures that are drawn of each class (of its training part where `own_test`), so
-            that classes are balanced as in the paper; None: all.
         own_test: keep the set's own test part sealed; else all parts are pooled and cut by us.
         differs: how the pictures differ from the paper's, in a sentence.
+        published: torchvision's name of the set, where it may lie in torchvision's own layout.
+        layout: path of a file or folder of that layout, relative to the data folder or to the
+            folder NAME in it.
     """
 
     name: str
     words: str
     places: tuple[str, ...] = ()
     classes: dict[str, tuple[str, ...]] | None = None
-    pool: int | None = None
     own_test: bool = False
     differs: str = ""
+    published: str = ""
+    layout: str = ""
 
 
 @dataclass(frozen=True, slots=True)
@@ -44,14 +46,20 @@ class Line:
     Args:
         name: as in the paper.
         method: our name and settings; "" where there is no method of ours for it.
-        paper: accuracy that the paper reports, a fraction, or the range that it reports.
+        paper: score that the paper reports, a fraction, or the range that it reports.
         note: what a reader has to know about the row.
+        at_paper: the method at the scale "paper", where it has other settings; "": the same.
     """
 
     name: str
     method: str
     paper: Figure = None
     note: str = ""
+    at_paper: str = ""
+
+    def at(self, scale: Scale) -> str:
+        """Return the method at a scale."""
+        return (self.at_paper if scale == "paper" else "") or self.method
 
 
 @dataclass(frozen=True, slots=True)
@@ -62,11 +70,16 @@ class Size:
         side: pictures are resized to side x side pixels.
         recipe: how each target is trained.
         per_class: training pictures of each class, or None for all of the training part.
+        pool: pictures that are drawn of each class (of its training part where the source keeps
+            its own test part), so that classes are balanced; None: all.
+        model: name of the net, in place of the block's.
     """
 
     side: int
     recipe: Recipe
     per_class: int | None = None
+    pool: int | None = None
+    model: str = ""
 
 
 @dataclass(frozen=True, slots=True)
@@ -96,6 +109,10 @@ class Block:
         """Return the numbers of a scale."""
         return self.small if scale == "small" else self.paper
 
+    def net(self, scale: Scale) -> str:
+        """Return the name of the net of a scale."""
+        return self.size(scale).model or self.model
+
 
 @dataclass(frozen=True, slots=True)
 class Table:
@@ -111,4 +128,53 @@ class Table:
     title: str
     scored: str
     blocks: tuple[Block, ...]
+    differs: tuple[str, ...] = ()
+
+
+@dataclass(frozen=True, slots=True)
+class Audit:
+    """Audits of operations on one set of pictures, one a seed.
+
+    Args:
+        key: name of its run folder.
+        source: the pictures.
+        method: of the audit, with settings.
+        safe: operations that the paper found safe.
+        looked: operations that it looked at.
+        small, paper: the two scales; net and recipe are not an audit's, but those of a target.
+        at_paper: the method at the scale "paper".
+    """
+
+    key: str
+    source: Source
+    method: str
+    safe: tuple[str, ...]
+    looked: tuple[str, ...]
+    small: Size
+    paper: Size
+    at_paper: str = ""
+
+    def size(self, scale: Scale) -> Size:
+        """Return the numbers of a scale."""
+        return self.small if scale == "small" else self.paper
+
+    def at(self, scale: Scale) -> str:
+        """Return the method at a scale."""
+        return (self.at_paper if scale == "paper" else "") or self.method
+
+
+@dataclass(frozen=True, slots=True)
+class AuditTable:
+    """A table of operations that were found safe.
+
+    Args:
+        title: what is looked at.
+        scored: how the paper decided.
+        blocks: one for each set of pictures.
+        differs: what is different here.
+    """
+
+    title: str
+    scored: str
+    blocks: tuple[Audit, ...]
     differs: tuple[str, ...] = ()

@@ -2,22 +2,23 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
 from learnaug import rundir
 from learnaug.errors import RunError, UsageError, nearest
-from learnaug.reproduce import neural, safe, smart
-from learnaug.reproduce.found import Found, built, told
-from learnaug.reproduce.rows import Block, Scale, Table
-from learnaug.reproduce.sources import data_folder, missing, pictures, place
+from learnaug.reproduce import audits, neural, safe, smart
+from learnaug.reproduce.found import Found
+from learnaug.reproduce.paired import built, told
+from learnaug.reproduce.rows import Audit, AuditTable, Block, Scale, Table
+from learnaug.reproduce.sources import absence, data_folder, missing, pictures, place
 from learnaug.study import Forecast, Say, foresee, pairs, read_pairs, words_of
 from learnaug.training import choose_device
 
-__all__ = ["PAPERS", "listed", "read", "run"]
+__all__ = ["PAPERS", "listed", "methods_of", "read", "run"]
 
-PAPERS: dict[str, dict[str, Table]] = {
+PAPERS: dict[str, Mapping[str, Table | AuditTable]] = {
     "smart-augmentation": smart.TABLES,
     "neural-augmentation": neural.TABLES,
     "safe-augmentation": safe.TABLES,
@@ -99,23 +100,20 @@ def run(
         tell({"event": "note", "text": NO_GPU})
     absent = [block for block in asked if places[block.key] is None]
     for block in absent:
-        text = f"{block.source.words}: not in {folder}, its rows are left out"
+        text = f"{block.source.words}: its rows are left out, {absence(block.source, folder)}"
         tell({"event": "note", "text": text})
     settings: dict[str, Any] = {
-        "seeds": seeds, "seed": seed, "jobs": jobs, "accept_change": accept_change,
-        "device": device, "drop_duplicates": True,
+        "seeds": seeds, "seed": seed, "accept_change": accept_change, "device": device,
+        "drop_duplicates": True,
     }  # fmt: skip
-    calls = {
-        block.key: _call(block, path, scale) | settings | {"out": where / block.key}
-        for block in asked
-        if (path := places[block.key]) is not None
-    }
+    here = [(block, path) for block in asked if (path := places[block.key]) is not None]
     try:
-        costs = _foreseen(calls, tell)
-        for key, call in calls.items():
-            pairs(**_loaded(call), forecast=costs[key], say=say)
+        if isinstance(chosen, AuditTable):
+            _audit(here, scale, where, tell, settings)
+        else:
+            _pair(here, scale, where, tell, settings | {"jobs": jobs})
     finally:
-        rows = _rows(chosen, where, places)
+        rows = _rows(chosen, scale, where, seeds, places)
         found = Found(where, paper, table, scale, seeds, chosen, rows)
         if any(row["parts"] for row in rows):
             rundir.write_json(where / "table.json", found.to_json())
@@ -124,12 +122,34 @@ def run(
     return found
 
 
+def _audit(
+    here: list[tuple[Any, Path]], scale: Scale, where: Path, tell: Say, settings: dict[str, Any]
+) -> None:
+    """Run the audits of the blocks whose pictures are there."""
+    for block, path in here:
+        data = pictures(block.source, path, block.size(scale))
+        audits.run(block, scale, data, where, tell=tell, **settings)
+
+
+def _pair(
+    here: list[tuple[Any, Path]], scale: Scale, where: Path, tell: Say, settings: dict[str, Any]
+) -> None:
+    """Run the rows of the blocks whose pictures are there; say first what all of them cost."""
+    calls = {
+        block.key: _call(block, path, scale) | settings | {"out": where / block.key}
+        for block, path in here
+    }
+    costs = _foreseen(calls, tell)
+    for key, call in calls.items():
+        pairs(**_loaded(call), forecast=costs[key], say=tell)
+
+
 def _call(block: Block, path: Path, scale: Scale) -> dict[str, Any]:
     """Return what a block asks of `pairs`; its pictures are read when they are needed."""
     size = block.size(scale)
     return {
-        "data": lambda: pictures(block.source, path, size.side),
-        "methods": _methods(block), "baseline": block.baseline, "model": block.model,
+        "data": lambda: pictures(block.source, path, size),
+        "methods": methods_of(block, scale), "baseline": block.baseline, "model": block.net(scale),
         "recipe": size.recipe, "per_class": size.per_class,
     }  # fmt: skip
 
@@ -162,14 +182,14 @@ def read(paper: str, table: str, out: str | Path, *, scale: Scale = "small") -> 
         RunError: nothing of the table was begun there.
     """
     chosen, where = _table(paper, table, scale), Path(out)
-    begun = [b for b in chosen.blocks if rundir.plan_path(where / b.key).is_file()]
+    begun = [number for b in chosen.blocks if (number := _begun(b, where))]
     if not begun:
         raise RunError(
             f"nothing of {paper} {table} was begun in this folder", [str(where)],
             "give the folder that `learnaug reproduce` wrote",
         )  # fmt: skip
-    rows = _rows(chosen, where, {})
-    seeds = read_pairs(where / begun[0].key).plan.seeds
+    seeds = max(begun)
+    rows = _rows(chosen, scale, where, seeds, {})
     return Found(where, paper, table, scale, seeds, chosen, rows)
 
 
@@ -180,30 +200,46 @@ def _require_some(rows: list[dict[str, Any]]) -> None:
         raise RunError(f"all {len(errors)} runs failed", errors, "mend the cause, then run again")
 
 
-def _methods(block: Block) -> list[str]:
-    return [line.method for line in block.lines if built(line.method)]
+def methods_of(block: Block, scale: Scale) -> list[str]:
+    """Return what the rows of a block run at a scale, each method once."""
+    methods = (line.at(scale) for line in block.lines)
+    return list(dict.fromkeys(method for method in methods if built(method)))
 
 
-def _rows(table: Table, where: Path, places: dict[str, Path | None]) -> list[dict[str, Any]]:
+def _begun(block: Block | Audit, where: Path) -> int:
+    """Return for how many seeds a block was begun; 0: it was not."""
+    if isinstance(block, Audit):
+        return len(audits.begun(block, where))
+    folder = where / block.key
+    return read_pairs(folder).plan.seeds if rundir.plan_path(folder).is_file() else 0
+
+
+def _rows(
+    table: Table | AuditTable, scale: Scale, where: Path, seeds: int, places: dict[str, Path | None]
+) -> list[dict[str, Any]]:
     """Return the rows of all blocks with what their run folders hold so far.
 
     Args:
         table: the paper's rows.
+        scale: "small" or "paper".
         where: the folder of the table.
+        seeds: that were asked for.
         places: key -> path of the pictures, of the blocks that were asked for.
     """
     rows = []
     for block in table.blocks:
-        begun = rundir.plan_path(where / block.key).is_file()
-        absent = "not run"
+        begun, absent = _begun(block, where), "not run"
         if block.key in places:
             absent = "" if places[block.key] else f"no data: {block.source.name}"
-        found = read_pairs(where / block.key) if begun else None
-        rows += told(block, found, "" if begun else absent)
+        absent = "" if begun else absent
+        if isinstance(block, Audit):
+            rows += audits.told(block, scale, where, seeds, absent)
+        else:
+            rows += told(block, scale, read_pairs(where / block.key) if begun else None, absent)
     return rows
 
 
-def _table(paper: str, table: str, scale: str, only: Sequence[str] = ()) -> Table:
+def _table(paper: str, table: str, scale: str, only: Sequence[str] = ()) -> Table | AuditTable:
     """Return the table of these names; all faults at once."""
     faults = []
     if paper not in PAPERS:

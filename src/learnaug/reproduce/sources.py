@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import shlex
 from collections.abc import Sequence
 from dataclasses import replace
 from pathlib import Path
@@ -10,11 +11,12 @@ from pathlib import Path
 import numpy as np
 
 from learnaug.data import ImageSet, load
-from learnaug.errors import DataError, UsageError
-from learnaug.reproduce.rows import Block, Source
+from learnaug.data.builtin import PUBLISHED
+from learnaug.errors import DataError, UsageError, printable
+from learnaug.reproduce.rows import Audit, Block, Size, Source
 from learnaug.seeds import Seeds
 
-__all__ = ["data_folder", "missing", "pictures", "place"]
+__all__ = ["absence", "data_folder", "missing", "pictures", "place"]
 
 VARIABLE = "LEARNAUG_DATA"
 DEFAULT = Path("../shared/data")
@@ -39,22 +41,21 @@ def data_folder(given: str | Path | None) -> Path:
 def place(source: Source, folder: Path) -> Path | None:
     """Return the path of a source below the data folder; None where it is not there.
 
-    The user's own NAME, NAME.zip, NAME.npz or NAME.csv goes before the places we know; a folder
-    NAME that holds one of these places is not the user's own.
+    The user's own NAME, NAME.zip, NAME.npz or NAME.csv goes before torchvision's layout and the
+    places we know; a folder NAME that holds one of these is not the user's own.
     """
     own = [folder / f"{source.name}{ending}" for ending in ENDINGS]
-    known = [path for each in source.places if (path := folder / each).exists()]
+    layouts = [folder / source.layout, own[0] / source.layout] if source.layout else []
+    places = [*layouts, *(folder / each for each in source.places)]
+    known = [path for path in places if path.exists()]
     own = [path for path in own if not any(path in each.parents for each in known)]
     return next((path for path in (*own, *known) if path.exists()), None)
 
 
-def missing(blocks: Sequence[Block], folder: Path) -> DataError:
+def missing(blocks: Sequence[Block | Audit], folder: Path) -> DataError:
     """Return the error that says which data are not there and how to name one's own."""
     sources = {block.source.name: block.source for block in blocks}
-    where = [
-        f"{source.words}: {' or '.join(source.places) or source.name} is not in {folder}"
-        for source in sources.values()
-    ]
+    where = [f"{source.words}: {absence(source, folder)}" for source in sources.values()]
     names = ", ".join(sources)
     return DataError(
         "the data of this table are not there",
@@ -65,16 +66,55 @@ def missing(blocks: Sequence[Block], folder: Path) -> DataError:
     )
 
 
-def pictures(source: Source, path: Path, side: int) -> ImageSet:
-    """Return the pictures of a source, resized, with balanced classes where it asks for them.
+def absence(source: Source, folder: Path) -> str:
+    """Return that a source is not in the folder, and the line that downloads it where one can."""
+    looked = [*filter(None, [source.layout]), *source.places] or [source.name]
+    text = f"{' or '.join(looked)} is not in {folder}"
+    if not source.published:
+        return text
+    parts = list(PUBLISHED[source.published].values())
+    call = f"{source.published}({str(folder)!r}, download=True, **k) for k in {parts}"
+    code = f"from torchvision.datasets import {source.published}; [{call}]"
+    plain = not set(code) & set('"$`\\!')  # else a shell would read more than a text in it
+    return f"{text}; this downloads it there: python -c " + (
+        f'"{code}"' if plain else shlex.quote(code)
+    )
+
+
+def pictures(source: Source, path: Path, size: Size) -> ImageSet:
+    """Return the pictures of a source, resized, with balanced classes where the size asks for them.
 
     The user's own pictures are taken with the classes that they have.
+
+    Raises:
+        DataError: torchvision cannot read what lies in its layout.
     """
-    known = any(path.match(each) for each in source.places)
-    data = load(path, size=side, classes=source.classes if known else None)
+    if source.layout and path.match(source.layout):
+        data = _published(source, path.parent, size.side)
+    else:
+        known = any(path.match(each) for each in source.places)
+        data = load(path, size=size.side, classes=source.classes if known else None)
     parts = data.parts if source.own_test else np.full(len(data), "", data.parts.dtype)
     data = replace(data, name=source.name, parts=parts)
-    return data if source.pool is None else data.take(_drawn(data, source.pool))
+    return data if size.pool is None else data.take(_drawn(data, size.pool))
+
+
+def _published(source: Source, root: Path, side: int) -> ImageSet:
+    """Return a set that lies in torchvision's own layout; nothing is downloaded."""
+    from torchvision import datasets
+
+    arrays = {}
+    try:
+        for part, words in PUBLISHED[source.published].items():
+            own = getattr(datasets, source.published)(root=str(root), download=False, **words)
+            arrays[f"x_{part}"] = np.stack([np.asarray(picture) for picture, _ in own])
+            arrays[f"y_{part}"] = np.array([label for _, label in own], np.int64)
+    except Exception as error:  # a part that is missing or damaged: torchvision raises anything
+        what = f"torchvision cannot read {source.published} ({printable(str(error))})"
+        raise DataError(what, [str(root)], absence(source, root), code=MISSING) from error
+    data = load(arrays, size=side)
+    names = tuple(getattr(own, "classes", ()))
+    return replace(data, classes=names) if len(names) == len(data.classes) else data
 
 
 def _drawn(data: ImageSet, pool: int) -> np.ndarray[tuple[int], np.dtype[np.int64]]:
