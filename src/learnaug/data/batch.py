@@ -22,7 +22,7 @@ if TYPE_CHECKING:
 
     from learnaug.data.imageset import ImageSet
 
-__all__ = ["Batch", "batches", "evenly", "make_batch", "order"]
+__all__ = ["Batch", "batches", "evenly", "make_batch", "order", "repeated"]
 
 Ints = npt.NDArray[np.int64]
 
@@ -67,6 +67,16 @@ def make_batch(data: ImageSet, indices: Ints, device: torch.device | str = "cpu"
         torch.ones(len(indices), device=device),
         torch.zeros(len(indices), dtype=torch.bool, device=device),
     )
+
+
+def repeated(batch: Batch, copies: int) -> Batch:
+    """Return the batch so many times over, one whole copy behind the other."""
+    if copies == 1:
+        return batch
+    import torch
+
+    parts = (batch.images, batch.targets, batch.weights, batch.generated)
+    return Batch(*(torch.cat([part] * copies) for part in parts))
 
 
 def evenly(n: int, most: int) -> Ints:

@@ -14,7 +14,7 @@ from learnaug.methods.base import UNNAMED, Budget, Learned, Learning, Method
 from learnaug.methods.gallery import Gallery
 from learnaug.ops.sets import OperationSet, operations_of
 from learnaug.seeds import Seeds
-from learnaug.training import Augmenter, Keep
+from learnaug.training import Augmenter, Keep, Phase
 
 __all__ = ["Chained", "Fixed", "Given"]
 
@@ -60,12 +60,13 @@ class Chained:
 
     The target of the last member, where it trained one, is the target of the chain. A target that
     an earlier member trained has not seen the whole chain and is left, which is said: a fresh one
-    is trained. `resolve` refuses such names.
-    The pictures of all members are kept.
+    is trained. `resolve` refuses such names. A curriculum of the last member is kept, behind the
+    members before it; so are the pictures of all members.
 
     A member that finds out which operations may be used (`Learned.operations`) hands them to the
-    later members that draw from operations (`Fixed.over`). It is asked about theirs, and then does
-    not act itself: `safe-augmentation+trivialaugment` is TrivialAugment with what was found safe.
+    later members that draw from operations (`Fixed.over`) or search among them (`searched`). It is
+    asked about theirs, and then does not act itself: `safe-augmentation+trivialaugment` is
+    TrivialAugment with what was found safe.
 
     Args:
         members: the methods, in the order in which their augmenters act.
@@ -80,12 +81,16 @@ class Chained:
         acting: tuple[Augmenter, ...] = ()
         galleries: tuple[Gallery, ...] = ()
         target, found, finder = None, None, None
+        curriculum: tuple[Phase, ...] = ()
         for i, member in enumerate(self.members):
-            takers = [m for m in self.members[i + 1 :] if isinstance(m, Fixed) and m.over]
+            takers = [draws for m in self.members[i + 1 :] if (draws := _draws(m))]
             if found and finder and isinstance(member, Fixed) and member.over:
                 acting = (*acting, replace(finder, policy=member.over(found)))
-                target = None
+                target, curriculum = None, ()
                 continue
+            if found and finder and _draws(member):
+                acting = (*acting, replace(finder, policy=ops.Policy((), "what may be searched")))
+                member = replace(member, operations=found)  # type: ignore[type-var]
             learned = member.learn(
                 replace(
                     data,
@@ -103,17 +108,32 @@ class Chained:
                 continue
             if learned.target and i + 1 < len(self.members):
                 keep.say(LEFT)
+            curriculum = _behind(acting, learned.curriculum)
             acting, target = (*acting, learned.augmenter), learned.target
-        return Learned(Chain(acting), target=target, galleries=galleries)
+        return Learned(Chain(acting), curriculum, target=target, galleries=galleries)
 
     def config(self) -> dict[str, Any]:
         """Return the configurations of the members."""
         return {"members": [member.config() for member in self.members]}
 
 
-def _wanted(takers: Sequence[Fixed]) -> OperationSet:
+def _behind(acting: tuple[Augmenter, ...], curriculum: tuple[Phase, ...]) -> tuple[Phase, ...]:
+    """Return a curriculum behind the members that act before it."""
+    return tuple(
+        replace(phase, augmenter=Chain((*acting, phase.augmenter))) for phase in curriculum
+    )
+
+
+def _draws(member: Method) -> OperationSet | None:
+    """Return the operations that a member draws from or searches among; None: it has no choice."""
+    if isinstance(member, Fixed):
+        return operations_of(member.policy) if member.over else None
+    searched: OperationSet | None = getattr(member, "searched", None)
+    return searched
+
+
+def _wanted(sets: Sequence[OperationSet]) -> OperationSet:
     """Return the operations of all takers; the first one's ranges where two have the same."""
-    sets = [operations_of(taker.policy) for taker in takers]
     branches = {name: branch for each in reversed(sets) for name, branch in each.branches}
     return OperationSet("+".join(each.name for each in sets), tuple(branches.items()))
 

@@ -12,7 +12,7 @@ from typing import Any, Literal
 from learnaug import ops
 from learnaug.errors import UsageError, nearest
 from learnaug.methods.augmenters import Chain, refusal
-from learnaug.methods.aws import AWS
+from learnaug.methods.aws import AWS, PaperAWS
 from learnaug.methods.base import Method
 from learnaug.methods.fixed import Chained, Fixed
 from learnaug.methods.folders import load_folder
@@ -189,6 +189,12 @@ METHODS: dict[str, Row] = {
         "policy search: trials from shared weights find which operations help, and how strong",
         "learned",
         takes_ops=True,
+        default=False,
+    ),
+    "aws-paper": Row(
+        lambda names: PaperAWS(),
+        "the search as published: 36 x 36 pairs, PPO, about 12 trainings",
+        "learned",
         default=False,
     ),
     "mean-of-k": Row(

@@ -56,14 +56,19 @@ class Phase:
     Args:
         augmenter: what augments the batches of this phase.
         share: fraction of all updates, 0 < share <= 1; the shares of a curriculum sum to 1.
+        copies: how often each picture is in a batch, each time with a draw of its own ("enlarge
+            batch", Zhang et al. 2019); an update costs as many times as much.
     """
 
     augmenter: Augmenter
     share: float = 1.0
+    copies: int = 1
 
     def __post_init__(self) -> None:
         if not 0 < self.share <= 1:
             raise ConfigError(f"`0 < share <= 1` must hold for a phase, but got {self.share}")
+        if self.copies < 1:
+            raise ConfigError(f"`copies >= 1` must hold for a phase, but got {self.copies}")
 
 
 def phase_at(curriculum: tuple[Phase, ...], update: int, updates: int) -> Phase:

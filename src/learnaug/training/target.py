@@ -10,7 +10,7 @@ from numpy.typing import NDArray
 from torch import Tensor, nn
 
 from learnaug.data import ImageSet, batches, make_batch
-from learnaug.data.batch import evenly
+from learnaug.data.batch import evenly, repeated
 from learnaug.errors import RunError
 from learnaug.nets.rng import forked, reseed
 from learnaug.seeds import Seeds
@@ -64,6 +64,7 @@ class Target:
         chosen = self.chosen(update, seeds)
         batch = make_batch(self.train, chosen, self.device)
         phase = phase_at(self.curriculum, update, self.updates)
+        batch = repeated(batch, phase.copies)
         batch = phase.augmenter(batch, self.train, seeds.child("augment", update))
         reseed(seeds.child("dropout", update), self.device)
         self.model.train()

@@ -11,6 +11,7 @@ import torch
 from learnaug.data import ImageSet
 from learnaug.data.folds import fold_of
 from learnaug.errors import ConfigError
+from learnaug.methods.augmenters import PolicyAugmenter
 from learnaug.methods.aws.augmenter import Searched
 from learnaug.methods.aws.proxy import Proxy, Schedule, shared
 from learnaug.methods.aws.search import Bench, Found, screened, told
@@ -116,12 +117,13 @@ class AWS:
         """Return the proxy of every fold after the first part of its training."""
         schedule = Schedule(data.recipe, self.first, self.late)
         each = self.first / self.repeats
+        prior = PolicyAugmenter(space.policy(np.ones(len(space)), "prior"))
         made = []
         for number, parts in enumerate(_parts(data, self.folds, seeds.child("folds"))):
             own = keep.part(f"fold-{number}", number * each, each)
             made.append(
                 shared(
-                    data.net(data.init), parts, space.policy(np.ones(len(space)), "prior"),
+                    data.net(data.init), parts, prior,
                     data.before, schedule, seeds=seeds.child("proxy", number), device=device,
                     precision=budget.precision, keep=own,
                 )

@@ -13,9 +13,9 @@ from dataclasses import dataclass, replace
 import torch
 from torch import Tensor
 
-from learnaug import nets, ops, rundir
+from learnaug import nets, rundir
 from learnaug.data import ImageSet
-from learnaug.methods.augmenters import Chain, PolicyAugmenter
+from learnaug.methods.augmenters import Chain
 from learnaug.seeds import Seeds
 from learnaug.training import Augmenter, Keep, Phase, Recipe, Stopped
 from learnaug.training.forward import model_of
@@ -23,9 +23,11 @@ from learnaug.training.loop import run
 from learnaug.training.recipe import learning_rate
 from learnaug.training.target import Target
 
-__all__ = ["Proxy", "Schedule", "shared"]
+__all__ = ["Look", "Proxy", "Schedule", "shared"]
 
 LAST = ".safetensors"
+LEAST = 1e-8  # learning rate
+FOREVER = 10**12  # updates: on the way there the rate stands still
 
 
 @dataclass(frozen=True, slots=True)
@@ -37,22 +39,34 @@ class Schedule:
         first: share of its updates that is made once.
         late: share of its updates that each trial makes; its learning rate begins where the first
             part ended and falls to 0 along half a cosine.
+        steady: learning rate of all updates of a trial, as a share of the recipe's; None: falling.
     """
 
     recipe: Recipe
     first: float
     late: float
+    steady: float | None = None
 
     def updates(self, n: int) -> tuple[int, int]:
         """Return the updates of the first part and of a trial, for n training pictures."""
         whole = self.recipe.updates(n)
         return max(1, round(self.first * whole)), max(1, round(self.late * whole))
 
-    def trial(self, n: int) -> Recipe:
-        """Return the recipe of a trial; its `updates` count in the loop, not its epochs."""
-        first, _ = self.updates(n)
+    def trial(self, n: int) -> tuple[Recipe, int]:
+        """Return the recipe of a trial, and after how many updates its rate would be 0."""
+        first, late = self.updates(n)
+        if self.steady is not None:
+            return replace(self.recipe, lr=self.steady * self.recipe.lr, warmup=0.0), FOREVER
         rate = learning_rate(self.recipe, first, self.recipe.updates(n))
-        return replace(self.recipe, lr=max(rate, 1e-8), warmup=0.0)
+        return replace(self.recipe, lr=max(rate, LEAST), warmup=0.0), late
+
+
+@dataclass(frozen=True, slots=True)
+class Look:
+    """Cross entropy (nats) and score (accuracy or mean IoU) of the validation pictures."""
+
+    nll: float
+    score: float
 
 
 class Proxy:
@@ -78,38 +92,50 @@ class Proxy:
         self.task, self.valid, self.before, self.seeds = task, valid, before, seeds
         self.start: dict[str, Tensor] = {k: v.clone() for k, v in task.tensors().items()}
         _, self.updates = schedule.updates(len(task.train))
-        task.recipe, task.updates = schedule.trial(len(task.train)), self.updates
+        task.recipe, task.updates = schedule.trial(len(task.train))
 
-    def trial(self, policy: ops.Policy, lap: int, keep: Keep) -> dict[str, float]:
-        """Return nll (nats) and score of the validation pictures after a trial of this policy.
+    def trial(self, own: Augmenter, lap: int, keep: Keep, looks: int = 1) -> list[Look]:
+        """Return what the validation pictures say of a trial, after even shares of its updates.
+
+        Args:
+            own: what the trial trains with.
+            lap: see `seeds`.
+            keep: asked for a stop after every update.
+            looks: how many, the last one at the end.
 
         Raises:
             Stopped: `keep.stop` asked for it; the trial is lost.
         """
         task = self.task
         task.restore(self.start)
-        task.curriculum = (Phase(behind(self.before, policy)),)
-        seeds = self.seeds.child("lap", lap)
+        task.curriculum = (Phase(behind(self.before, own)),)
+        seeds, seen = self.seeds.child("lap", lap), []
+        due = {round(self.updates * (i + 1) / looks) for i in range(looks)}
         with nets.forked(task.device):
             for update in range(self.updates):
                 task.step(update, seeds)
+                if update + 1 in due:
+                    seen.append(self._look())
                 if keep.stop():
                     raise Stopped
+        return seen
+
+    def _look(self) -> Look:
+        task = self.task
         found = task.goal.predict(task.model, self.valid, task.device, task.precision)
         figures = task.goal.measure(found, self.valid)
-        return {"nll": float(figures["nll"]), "score": float(figures[task.goal.score])}
+        return Look(float(figures["nll"]), float(figures[task.goal.score]))
 
 
-def behind(before: Augmenter | None, policy: ops.Policy) -> Augmenter:
-    """Return the augmenter of a policy, behind what stands before it in a chain."""
-    own = PolicyAugmenter(policy)
+def behind(before: Augmenter | None, own: Augmenter) -> Augmenter:
+    """Return an augmenter behind what stands before it in a chain."""
     return own if before is None else Chain((before, own))
 
 
 def shared(
     net: torch.nn.Module,
     parts: Sequence[ImageSet],
-    policy: ops.Policy,
+    own: Augmenter,
     before: Augmenter | None,
     schedule: Schedule,
     *,
@@ -123,7 +149,7 @@ def shared(
     Args:
         net: fresh module, float [B, C, H, W] -> scores.
         parts: training part, validation part.
-        policy: what the first part is augmented with.
+        own: augments the first part.
         before, schedule: see `Proxy`.
         seeds: key the first part and the trials.
         device, precision: where and in which number format.
@@ -131,7 +157,7 @@ def shared(
     """
     train, valid = parts
     task = Target(
-        model_of(net, train, device), train, valid, (Phase(behind(before, policy)),),
+        model_of(net, train, device), train, valid, (Phase(behind(before, own)),),
         schedule.recipe, device, precision,
     )  # fmt: skip
     file = keep.checkpoints and keep.checkpoints.with_suffix(LAST)

@@ -9,6 +9,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from learnaug import rundir, stats
+from learnaug.methods.augmenters import PolicyAugmenter
 from learnaug.methods.aws.proxy import Proxy
 from learnaug.methods.aws.screening import Posterior, design, odds, posterior, surprise
 from learnaug.methods.aws.space import Space
@@ -16,7 +17,7 @@ from learnaug.ops.policy import Policy
 from learnaug.seeds import Seeds
 from learnaug.training import Keep
 
-__all__ = ["Bench", "Found", "Trial", "effective", "screened", "told"]
+__all__ = ["LOG", "Bench", "Found", "Trial", "effective", "screened", "told"]
 
 LEVEL = 0.05  # of the permuted-reward control
 LOG, HALF = "trials.jsonl", "half"
@@ -79,9 +80,10 @@ class Bench:
     def trial(self, name: str, policy: Policy, lap: int) -> Trial:
         """Return a trial of this policy, from the journal where it was made before a stop."""
         if name not in self.done:
-            seen = [proxy.trial(policy, lap, self.keep) for proxy in self.proxies]
-            reward = -float(np.mean([figures["nll"] for figures in seen]))
-            made = Trial(name, reward, float(np.mean([figures["score"] for figures in seen])))
+            own = PolicyAugmenter(policy)
+            seen = [proxy.trial(own, lap, self.keep)[-1] for proxy in self.proxies]
+            reward = -float(np.mean([look.nll for look in seen]))
+            made = Trial(name, reward, float(np.mean([look.score for look in seen])))
             if self.file:
                 rundir.append_record(self.file, asdict(made))
             self.done[name] = made
