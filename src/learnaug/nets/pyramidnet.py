@@ -1,13 +1,14 @@
 """PyramidNet with ShakeDrop: Han et al. (2017), arXiv 1610.02915; Yamada et al. (2019).
 
 PyramidNet-272 with alpha 200 and bottlenecks has 26.2 million weights; the 26.0 of the paper's
-table 4 are those of the convolutions and the dense layer. A 3 x 3 stem of 16 channels with batch normalisation; three stages of N = (depth - 2) / 9 blocks; block k of
-all 3 N has a width of 16 + k alpha / (3 N), rounded, and four times as many channels come out of
-it; batch normalisation, ReLU, mean over the map, one dense layer. A skip has no weights: the missing
-channels are zeros, and where a stage begins 2 x 2 pixels are averaged. ShakeDrop stands at the end
-of each branch; block l keeps its branch with probability 1 - (1 - p_L) l / L, p_L = 0.5. As in Fast
-AutoAugment (Lim et al. 2019), whose settings AWS takes over, alpha and beta are drawn for each
-picture and the gate for each batch. The weights start as in He et al. (2015).
+table 4 are those of the convolutions and the dense layer. A 3 x 3 stem of 16 channels with batch
+normalisation; three stages of N = (depth - 2) / 9 blocks; block k of all 3 N has a width of
+16 + k alpha / (3 N), rounded, and four times as many channels come out of it; batch normalisation,
+ReLU, mean over the map, one dense layer. A skip has no weights: the missing channels are zeros, and
+where a stage begins 2 x 2 pixels are averaged. ShakeDrop stands at the end of each branch; block l
+keeps its branch with probability 1 - (1 - p_L) l / L, p_L = 0.5. As in Fast AutoAugment (Lim et al.
+2019), whose settings AWS takes over, alpha and beta are drawn for each picture and the gate for
+each batch. The weights start as in He et al. (2015).
 """
 
 from __future__ import annotations

@@ -30,7 +30,7 @@ class _Scaled(torch.autograd.Function):
         ctx.save_for_backward(inputs[2])
 
     @staticmethod
-    def backward(ctx: Any, gradient: Tensor) -> tuple[Tensor, None, None]:  # type: ignore[override]
+    def backward(ctx: Any, gradient: Tensor) -> tuple[Tensor, None, None]:
         (back,) = ctx.saved_tensors
         return gradient * back, None, None
 
@@ -52,7 +52,7 @@ def scaled(x: Tensor, ahead: Tensor, back: Tensor) -> Tensor:
     shape = (-1, *[1] * (x.ndim - 1))
     # In the format of x: a float32 factor would make float32 of the whole net behind it.
     factors = [factor.to(x.device, x.dtype).view(shape) for factor in (ahead, back)]
-    result: Tensor = _Scaled.apply(x, *factors)  # type: ignore[no-untyped-call]
+    result: Tensor = _Scaled.apply(x, *factors)
     return result
 
 

@@ -58,8 +58,8 @@ class ShakenBlock(nn.Module):
 
     def forward(self, x: Tensor) -> Tensor:
         """Return the block's output."""
-        mixed: Tensor = self.shake(self.one(x), self.two(x))
-        return mixed + self.skip(x)
+        mixed: Tensor = self.shake(self.one(x), self.two(x)) + self.skip(x)
+        return mixed
 
 
 def _branch(inside: int, outside: int, stride: int) -> nn.Sequential:
