@@ -26,6 +26,9 @@ PUBLISHED = [
     ("densenet121", 3, 224, 1000, 7_978_856, 0),  # torchvision's page
     ("vgg16", 3, 224, 1000, 138_357_544, 0),
     ("resnet50", 3, 224, 1000, 25_557_032, 0),
+    ("resnet200", 3, 224, 1000, 64_700_000, 50_000),  # the usual figure
+    ("shake-shake-26-2x32d", 3, 32, 10, 2_900_000, 50_000),  # Gastaldi, table 3
+    ("shake-shake-26-2x96d", 3, 32, 10, 26_200_000, 50_000),
     ("wrn-28-10", 3, 32, 10, 36_500_000, 50_000),  # Zagoruyko & Komodakis, tables 1 to 5
     ("wrn-16-2", 3, 32, 10, 700_000, 50_000),
 ]
@@ -58,6 +61,7 @@ def test_b1_has_the_dense_layer_of_the_text() -> None:
 
 SMALL = ["smallnet", "b1", "wrn-16-2"]
 LARGE = ["resnet18", "wrn-28-10", "densenet121", "vgg16", "resnet50"]
+DEEP = ["resnet200", "shake-shake-26-2x32d", "shake-shake-26-2x96d", "pyramidnet-272"]
 
 
 @pytest.mark.parametrize("name", SMALL)
@@ -81,6 +85,17 @@ def test_large_nets_take_any_size_and_channels(
     assert net(torch.empty(2, channels, *size, device="meta")).shape == (2, 7)
 
 
+@pytest.mark.parametrize("name", DEEP)
+@pytest.mark.parametrize(
+    ("channels", "size", "classes"), [(1, (28, 28), 2), (3, (32, 32), 100), (4, (70, 63), 7)]
+)
+def test_deep_nets_take_any_size_and_channels(
+    name: str, channels: int, size: tuple[int, int], classes: int
+) -> None:
+    net = on_meta(name, channels, size, classes)
+    assert net(torch.empty(2, channels, *size, device="meta")).shape == (2, classes)
+
+
 def test_smallnet_does_not_grow_past_the_papers_head() -> None:
     for side in (65, 100, 224, 256):
         net = on_meta("smallnet", 3, (side, side), 2)
@@ -93,6 +108,8 @@ def test_published_stem_from_64_pixels_on_and_the_small_one_below() -> None:
     small = on_meta("resnet50", 1, (63, 80), 2)
     assert small.get_submodule("conv1").stride == (1, 1)  # type: ignore[comparison-overlap]
     assert isinstance(small.get_submodule("maxpool"), nn.Identity)
+    assert on_meta("resnet200", 3, (64, 64), 2).get_submodule("conv1").stride == (2, 2)  # type: ignore[comparison-overlap]
+    assert isinstance(on_meta("resnet200", 3, (32, 32), 2).get_submodule("maxpool"), nn.Identity)
     assert weights(on_meta("vgg16", 3, (32, 32), 10)) == 14_714_688 + 512 * 513 + 513 * 10
 
 

@@ -64,9 +64,9 @@ Device = Annotated[str, typer.Option(help="auto, cpu, cuda, cuda:1, mps.")]
 Model = Annotated[
     str | None,
     typer.Option(
-        help="smallnet, b1, resnet18, wrn-16-2 (wrn-n-k), densenet121, vgg16, resnet50; for masks "
-        "fpn-small, fpn-densenet121; or your own package.module:function; chosen from the pictures "
-        "by default."
+        help="smallnet, b1, resnet18, wrn-16-2 (wrn-n-k), shake-shake-26-2x32d (2x96d), "
+        "pyramidnet-272, densenet121, vgg16, resnet50, resnet200; for masks fpn-small, "
+        "fpn-densenet121; or your own package.module:function; chosen from the pictures by default."
     ),
 ]
 Epochs = Annotated[int | None, typer.Option(min=1, help="Passes over the training images.")]

@@ -3,7 +3,8 @@
 Layers draw their first weights, and dropout its masks, from PyTorch's default generators: no
 argument reaches them. So we set these generators from a `Seeds` node for the time of a block and
 restore them afterwards. `forked` is the outer fence (once a run), `reseed` is cheap enough for
-every training step (about 5 µs on a CPU, most of it the hash of the key), `keyed` is both.
+every training step (about 5 µs on a CPU, most of it the hash of the key), `keyed` is both, and
+`uniform` is what layers of our own draw with.
 """
 
 from __future__ import annotations
@@ -12,10 +13,11 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 
 import torch
+from torch import Tensor
 
 from learnaug.seeds import Seeds
 
-__all__ = ["forked", "keyed", "reseed"]
+__all__ = ["forked", "keyed", "reseed", "uniform"]
 
 
 @contextmanager
@@ -62,6 +64,23 @@ def keyed(seeds: Seeds, device: torch.device | str = "cpu") -> Iterator[None]:
     with forked(device):
         reseed(seeds, device)
         yield
+
+
+def uniform(*shape: int) -> Tensor:
+    """Return numbers from U[0, 1), float32 on the CPU, from the generator that `reseed` sets.
+
+    For layers that are random in training, as dropout is. On the host, so that a run on a GPU
+    draws the same numbers.
+
+    Args:
+        shape: of the result.
+
+    Example:
+        >>> with keyed(Seeds(0)):
+        ...     uniform(2, 3).shape
+        torch.Size([2, 3])
+    """
+    return torch.rand(*shape, generator=torch.default_generator)
 
 
 def _cuda_index(device: torch.device | str) -> int | None:

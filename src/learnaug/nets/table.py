@@ -11,9 +11,11 @@ from torch import nn
 
 from learnaug.nets.b1 import b1
 from learnaug.nets.fpn import fpn_densenet121, fpn_small
+from learnaug.nets.pyramidnet import pyramidnet
 from learnaug.nets.resnet import resnet18
+from learnaug.nets.shakeshake import shake_shake
 from learnaug.nets.smallnet import smallnet
-from learnaug.nets.torchvision_nets import densenet121, resnet50, vgg16
+from learnaug.nets.torchvision_nets import densenet121, resnet50, resnet200, vgg16
 from learnaug.nets.wrn import wrn
 
 __all__ = ["NETS", "Row", "Task"]
@@ -42,9 +44,22 @@ NETS: dict[str, Row] = {
     "resnet18": Row(resnet18, "ResNet-18 with a 3x3 stem for small images; 11 million weights"),
     "wrn-16-2": Row(partial(wrn, depth=16, width=2), "wide residual net, 0.7 million weights"),
     "wrn-28-10": Row(partial(wrn, depth=28, width=10), "wide residual net, 36.5 million weights"),
+    "shake-shake-26-2x32d": Row(
+        partial(shake_shake, depth=26, width=32), "two random branches, 2.9 million weights"
+    ),
+    "shake-shake-26-2x96d": Row(
+        partial(shake_shake, depth=26, width=96), "two random branches, 26.2 million weights"
+    ),
+    "pyramidnet-272": Row(
+        partial(pyramidnet, depth=272, alpha=200),
+        "PyramidNet (alpha 200, bottlenecks) with ShakeDrop, 26.2 million weights; slow on a CPU",
+    ),
     "densenet121": Row(densenet121, "torchvision's DenseNet-121, small stem below 64 px"),
     "vgg16": Row(vgg16, "torchvision's VGG16, small head below 64 px"),
     "resnet50": Row(resnet50, "torchvision's ResNet-50, small stem below 64 px"),
+    "resnet200": Row(
+        resnet200, "ResNet-200, 64.7 million weights, small stem below 64 px; slow on a CPU"
+    ),
     "fpn-small": Row(
         fpn_small, "feature pyramid, 0.5 million weights; fast on a CPU", "segmentation"
     ),

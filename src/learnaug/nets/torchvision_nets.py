@@ -1,9 +1,9 @@
-"""DenseNet-121, VGG16 and ResNet-50 as torchvision defines them, without trained weights.
+"""DenseNet-121, VGG16, ResNet-50 and ResNet-200 of torchvision's parts, without trained weights.
 
 From 64 px on (the shorter side) a net is torchvision's own; only the first convolution takes the
 data's number of channels. Below 64 px the usual small-image rule holds:
 
-- ResNet-50 and DenseNet-121: the stem is one 3 x 3 convolution, stride 1, without max-pooling;
+- ResNets and DenseNet-121: the stem is one 3 x 3 convolution, stride 1, without max-pooling;
 - VGG16: pools that would leave less than one pixel are left out, the last map is averaged to
   1 x 1 and the head is 512 - 512 - classes with dropout 0.5 (Liu & Deng 2015, ACPR) in place of the
   25088 - 4096 - 4096 - classes that belongs to 224 px.
@@ -19,7 +19,7 @@ from torch import nn
 
 from learnaug.nets.resnet import start_convolutions
 
-__all__ = ["densenet121", "resnet50", "vgg16"]
+__all__ = ["densenet121", "resnet50", "resnet200", "vgg16"]
 
 SMALL = 64  # pixels of the shorter side: below, the small-image rule holds
 
@@ -29,6 +29,20 @@ def resnet50(channels: int, size: tuple[int, int], classes: int) -> nn.Module:
     from torchvision import models
 
     net = models.resnet50(weights=None, num_classes=classes)
+    return _adapted(net, channels, size, stem="conv1", pool="maxpool")
+
+
+def resnet200(channels: int, size: tuple[int, int], classes: int) -> nn.Module:
+    """Return ResNet-200 (He et al. 2016): [B, channels, H, W] -> scores [B, classes].
+
+    64.7 million weights at 1,000 classes. Four stages of 3, 24, 36 and 3 bottlenecks, as published;
+    the bottleneck is that of our ResNet-50 (normalised after each convolution, the stride in its
+    3 x 3 one), as in Fast AutoAugment; the first ResNet-200 (He et al. 2016, "Identity Mappings")
+    normalises before each convolution.
+    """
+    from torchvision import models
+
+    net = models.ResNet(models.resnet.Bottleneck, [3, 24, 36, 3], num_classes=classes)
     return _adapted(net, channels, size, stem="conv1", pool="maxpool")
 
 
