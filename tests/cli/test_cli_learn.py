@@ -9,6 +9,7 @@ from types import SimpleNamespace
 import pytest
 
 from learnaug import api, reproduce
+from learnaug.cli import learning
 from learnaug.cli.guard import run
 from learnaug.ops import Element, OperationSet
 
@@ -60,8 +61,13 @@ def test_an_audit_tells_what_to_do_with_its_set(learned, capsys, tmp_path):
     (tmp_path / "o" / "augmenter" / "operations.json").write_text("{}")
     assert run(["learn", "teacher", "digits"]) == 0
     last = capsys.readouterr().out.splitlines()[-1]
-    assert last.startswith("  learnaug compare 'my digits' trivialaugment --ops ")
-    assert last.endswith("operations.json")
+    chain = "trivialaugment safe-augmentation+trivialaugment"
+    assert last.startswith(f"  learnaug compare 'my digits' {chain}")
+
+
+def test_a_set_that_keeps_labels_is_for_other_methods():
+    by_labels = {"audit": {"settings": {"rule": "labels"}}}
+    assert learning._rival(by_labels, Path("o p/x.json")) == "trivialaugment --ops 'o p/x.json'"
 
 
 def test_words(learned, capsys, tmp_path):

@@ -246,6 +246,14 @@ def test_the_paper_enlarges_the_batches_of_the_target() -> None:
     assert len(told["first_element"]) == 36
 
 
+def test_a_search_among_nothing_says_so() -> None:
+    said: list[str] = []
+    none = replace(PLAN, operations=OperationSet("none", ()))
+    learned = search(none, keep=Keep(say=said.append))
+    assert "nothing to search among" in said[0]
+    assert raised(learned) == {"identity": 1.0}
+
+
 def test_settings_out_of_range_are_all_named() -> None:
     with pytest.raises(ConfigError, match=r"(?s)4 <= trials.*0 < first"):
         AWS(trials=1, first=2.0)

@@ -41,6 +41,27 @@ def test_planted_truth(seed: int) -> None:
     assert learned.operations.names == ("Turn",)
 
 
+def test_by_labels_alone_what_shows_may_stay() -> None:
+    learned = audit(hooks(0), replace(PLAN, rule="labels"))
+    assert verdicts(learned) == TRUTH | {"Blur": "safe"}
+    told = learned.augmenter.describe()["audit"]
+    blur = next(finding for finding in told["findings"] if finding["name"] == "Blur")
+    assert blur["why"].startswith("it shows")
+    assert told["dropped"] == []
+
+
+def test_a_chain_is_audited_by_labels_and_a_method_alone_by_both_rules() -> None:
+    data = hooks(0, 120)
+    alone = audit(data, QUICK).augmenter.describe()["audit"]
+    chain = resolve("safe-augmentation:epochs=2,folds=2+trivialaugment")
+    (member,) = audit(data, chain).augmenter.members  # type: ignore[attr-defined, arg-type]
+    told = member.describe()["audit"]
+    assert (alone["settings"]["rule"], told["settings"]["rule"]) == ("intervals", "labels")
+    seen = {f["name"] for f in told["findings"] if f["rank"]["low"] > 0.75}
+    kept = {f["name"] for f in told["findings"] if f["kept"]}
+    assert seen & kept  # what shows is not taken away
+
+
 def test_without_the_label_check_a_mirror_looks_safe() -> None:
     thesis = replace(PLAN, rule="thesis", most_hit=0.9, most_false=0.2)
     assert verdicts(audit(hooks(0), thesis))["Mirror"] == "safe"

@@ -180,8 +180,7 @@ def show_lesson(lesson: Any, as_json: bool) -> None:
         follow.append(f"learnaug show {folder}")
     found = lesson.folder / OPERATIONS
     if found.is_file():
-        ops = shlex.quote(str(found))
-        follow.append(f"learnaug compare {source} trivialaugment --ops {ops}{training}")
+        follow.append(f"learnaug compare {source} {_rival(lesson.description, found)}{training}")
     told = {
         "method": lesson.method,
         "augmenter": str(lesson.folder),
@@ -201,6 +200,14 @@ def show_lesson(lesson: Any, as_json: bool) -> None:
     if lesson.pictures.is_file():
         tables.print_text(f"What it learned, in pictures: {lesson.pictures}")
     tables.print_text("Next:\n" + "\n".join(f"  {command}" for command in follow))
+
+
+def _rival(description: dict[str, Any], found: Path) -> str:
+    """Return what holds TrivialAugment against itself with the operations that may be used."""
+    rule = description.get("audit", {}).get("settings", {}).get("rule")
+    if rule == "labels":
+        return f"trivialaugment --ops {shlex.quote(str(found))}"
+    return "trivialaugment safe-augmentation+trivialaugment"
 
 
 def _kept(command: str, names: Mapping[str, int]) -> str:

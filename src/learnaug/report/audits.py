@@ -144,6 +144,8 @@ def _limit(rules: Json) -> str:
     if rules.get("rule") == "thesis" and hit is not None and false is not None:
         found, alarms = f"{100 * hit:.0f} %", f"{100 * false:.0f} %"
         return f"but safe is what is found in less than {found} with fewer than {alarms} false"
+    if rules.get("rule") == "labels":
+        return "what can be seen decides nothing here, only labels do"
     return "" if limit is None else f"an operation counts as visible from {100 * limit:.0f} on"
 
 

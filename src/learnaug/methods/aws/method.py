@@ -24,6 +24,9 @@ from learnaug.training import Keep
 
 __all__ = ["AWS"]
 
+LEAST = 2  # elements
+NOTHING = "there is nothing to search among: no operation but the identity is left"
+
 
 @dataclass(frozen=True, slots=True)
 class AWS:
@@ -92,6 +95,10 @@ class AWS:
             Stopped: `keep.stop` asked for it; what is trained and tried is kept.
         """
         space = space_of(self.searched, self.bands)
+        if len(space) < LEAST:
+            keep.say(f"aws: {NOTHING}")
+            told_so = {"lines": [NOTHING], "learned": False, "elements": space.told(1.0)}
+            return Learned(Searched(space.policy(1.0, self.searched.name), told_so))
         proxies = self._proxies(data, space, seeds, device, budget, keep)
         start = self.folds * self.first / self.repeats
         bench = Bench(proxies, keep.part("trials", start, 1 - start), self._most)

@@ -47,11 +47,11 @@ class Space:
         normed: NDArray[np.float64] = chances / chances.sum()
         return normed
 
-    def policy(self, weights: NDArray[np.float64], name: str = "aws") -> Policy:
+    def policy(self, weights: NDArray[np.float64] | float, name: str = "aws") -> Policy:
         """Return the policy that draws element e with probability prior_e weights_e / sum.
 
         Args:
-            weights: float [n], >= 0, one of them above 0.
+            weights: float [n], >= 0, one of them above 0; or one for all.
             name: of the policy.
         """
         chances = self.chances(weights)
@@ -59,7 +59,7 @@ class Space:
         stage = Stage(tuple(self.branches[e] for e in kept), tuple(float(chances[e]) for e in kept))
         return Policy((stage,), name)
 
-    def told(self, weights: NDArray[np.float64]) -> list[dict[str, Any]]:
+    def told(self, weights: NDArray[np.float64] | float) -> list[dict[str, Any]]:
         """Return each element in words with its probability, the likeliest first."""
         chances = self.chances(weights)
         rows: list[dict[str, Any]] = [

@@ -38,6 +38,7 @@ from learnaug.training import Keep, Phase, Recipe, goal_of
 __all__ = ["USES", "SafeAugmentation"]
 
 USES = ("all-safe", "safe", "all")
+RULES = ("auto", "intervals", "labels", "thesis")
 SEEN = {"classification": 40_000, "segmentation": 12_000}  # pictures of a training of a judge
 EPOCHS = (12, 60)  # bounds of the passes that follow from it
 NETS = {"classification": "smallnet", "segmentation": "fpn-small"}  # of the judges
@@ -65,12 +66,15 @@ class SafeAugmentation:
         judged: held-out pictures that the figures rest on, at most.
         epochs: of the judges; None: as many as show them about 40,000 pictures (12,000 with masks),
             12 … 60.
-        rule: "intervals", or "thesis": two thresholds on the hit rate and on false positives.
+        rule: "intervals": what can neither be seen nor changes labels is safe; "labels": what
+            changes no labels, seen or not, each operation by itself; "thesis": two thresholds on
+            hit rate and false positives; "auto": "labels" where other methods of a chain take the
+            operations, else "intervals".
         limit: rank rate in (0.5, 1) from which on an operation counts as visible.
         moved: share of a class that may pass for another class after an operation.
         most_false, most_hit: the two thresholds of the thesis's rule.
         smaller: whether smaller ranges are tried where the whole one is not safe.
-        pairs: whether the found set is tested together.
+        pairs: whether the found set is tested together (not by the rule "labels").
         by_class: whether an operation that harms the labels of some classes is kept for the others.
         subset: operations that are drawn for a picture, each with p = 0.5.
         use: how the target is trained: "all-safe": first with all operations, then with the safe
@@ -93,7 +97,7 @@ class SafeAugmentation:
     pictures: int = 2000
     judged: int = 1000
     epochs: int | None = None
-    rule: str = "intervals"
+    rule: str = "auto"
     limit: float = 0.75
     moved: float = 0.07
     most_false: float = 0.05
@@ -121,7 +125,7 @@ class SafeAugmentation:
         faults = [f"`{rule}` must hold" for rule, holds in rules.items() if not holds]
         words: dict[str, tuple[str, ...]] = {
             "order": ("random", "table"), "per": ("picture", "batch"),
-            "rule": ("intervals", "thesis"), "use": USES,
+            "rule": RULES, "use": USES,
         }  # fmt: skip
         for name, known in words.items():
             if (word := getattr(self, name)) not in known:
@@ -162,6 +166,9 @@ class SafeAugmentation:
             RunError: a loss or gradient is not finite.
             Stopped: `keep.stop` asked for it; what is trained is kept.
         """
+        if self.rule == "auto":
+            own = replace(self, rule="intervals" if data.wanted is None else "labels")
+            return own.learn(data, seeds=seeds, device=device, budget=budget, keep=keep)
         if data.train.masks is not None and self.by_class:
             raise ConfigError("`by_class` needs one class a picture, but the data has masks")
         given = self._given()
@@ -190,7 +197,8 @@ class SafeAugmentation:
             auditor.finding(number, hit, self.by_class, self.smaller)
             for number, hit in enumerate(hits)
         ]
-        gone = self._together(auditor, findings, bench, seeds) if self.pairs else []
+        tested = self.pairs and self.rule != "labels"
+        gone = self._together(auditor, findings, bench, seeds) if tested else []
         rate = rate_of(auditor.clean.right, auditor.independent)
         learned = self._learned(
             _Outcome(operations, pictures, tuple(findings), tuple(gone), rate, detectors)

@@ -24,7 +24,8 @@ class Rules:
     """What decides.
 
     Args:
-        rule: "intervals", or "thesis": two thresholds on hit rate and false positives.
+        rule: "intervals", "labels": only the label check, or "thesis": two thresholds on hit rate
+            and false positives.
         limit: rank rate from which on an operation counts as visible.
         moved: share of a class that may move onto another one.
         most_false, most_hit: the two thresholds of the thesis's rule.
@@ -82,6 +83,9 @@ def judged(look: Look, rules: Rules) -> Verdict:
         return "no effect"
     if rules.rule == "thesis":
         return _thesis(look, rules)
+    if rules.rule == "labels":
+        # Who takes the operations would draw from all of them: the burden of proof is the audit's.
+        return "unsafe" if flagged(look, rules) else "safe"
     seen = visible(look.rank, rules)
     if seen or flagged(look, rules):
         return "unsafe"
@@ -102,7 +106,9 @@ def _thesis(look: Look, rules: Rules) -> Verdict:
 
 def damaging(look: Look, rules: Rules) -> bool:
     """Return whether only the labels speak against it, so that other classes may have it."""
-    return rules.rule != "thesis" and not visible(look.rank, rules) and bool(flagged(look, rules))
+    if rules.rule == "thesis" or not flagged(look, rules):
+        return False
+    return rules.rule == "labels" or not visible(look.rank, rules)
 
 
 def why(look: Look, rules: Rules, classes: tuple[str, ...]) -> str:
@@ -123,7 +129,7 @@ def why(look: Look, rules: Rules, classes: tuple[str, ...]) -> str:
         ]
         more = f" and {len(moves) - TOLD} more" if len(moves) > TOLD else ""
         words.insert(0, f"it turns {', '.join(named)}{more}")
-    elif blind(look, rules) and not visible(look.rank, rules):
+    elif blind(look, rules) and (rules.rule == "labels" or not visible(look.rank, rules)):
         words.append("the net is too weak to see whether labels change")
     elif verdict == "safe":
         words.append("no class turns into another")

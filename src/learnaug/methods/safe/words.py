@@ -66,6 +66,8 @@ def _short(rate: Rate) -> str:
 
 def _legend(clean: Rate, rules: Rules) -> list[str]:
     by = f"visible from {100 * rules.limit:.0f} on"
+    if rules.rule == "labels":
+        by += ", which decides nothing here: labels alone do"
     if rules.rule == "thesis":
         by = f"safe below {100 * rules.most_hit:.0f} found and {100 * rules.most_false:.0f} false"
     moved = (
