@@ -1,4 +1,4 @@
-"""AWS (Tian et al. 2020) for small data: shared weights, trials on halves, a linear model."""
+"""AWS (Tian et al. 2020) for small data: shared weights, trials on subsets, a linear model."""
 
 from __future__ import annotations
 
@@ -38,7 +38,8 @@ class AWS:
     Args:
         operations: what is searched over (`--ops FILE`); None: those of TrivialAugment.
         bands: of strength of an operation that has a list of magnitudes.
-        trials: on random halves of the elements.
+        trials: on random subsets of the elements.
+        size: elements of a subset.
         checks: pairs of trials of what was found and of what it began with.
         first: share of a training that is made once, for all trials.
         late: share of a training that each trial makes.
@@ -52,6 +53,7 @@ class AWS:
     operations: OperationSet | None = field(default=None, metadata=UNNAMED)
     bands: int = 3
     trials: int = 40
+    size: int = 4
     checks: int = 4
     first: float = 0.6
     late: float = 0.05
@@ -61,6 +63,7 @@ class AWS:
         rules = {
             "1 <= bands <= 31": 1 <= self.bands <= 31,
             "4 <= trials <= 10000": 4 <= self.trials <= 10_000,
+            "1 <= size <= 1000": 1 <= self.size <= 1_000,
             "0 <= checks <= 1000": 0 <= self.checks <= 1_000,
             "0 < first < 1": 0 < self.first < 1,
             "0 < late <= 1": 0 < self.late <= 1,
@@ -102,7 +105,7 @@ class AWS:
         proxies = self._proxies(data, space, seeds, device, budget, keep)
         start = self.folds * self.first / self.repeats
         bench = Bench(proxies, keep.part("trials", start, 1 - start), self._most)
-        found = screened(bench, space, self.trials, self.checks, seeds.child("search"))
+        found = screened(bench, space, self.trials, self.size, self.checks, seeds.child("search"))
         if not found.learned:
             keep.say("aws: " + told(found, space)[-1])
         policy = space.policy(found.weights, "aws" if found.learned else self.searched.name)

@@ -1,14 +1,13 @@
-"""Which elements help: trials on random halves of the elements, read by a linear model.
+"""Which elements help: trials on small random subsets of the elements, read by a linear model.
 
-A trial trains with the elements of a random half, drawn evenly, and is rewarded. Every trial says
-something about every element, because each is in half of the trials: with T trials the effect of
-an element is known to about 2 sigma / sqrt(T), however many elements there are. The published rule
-spreads the reward of one policy over all the pairs that it drew, and so leaves the effects in the
-sampling noise of those draws (benchmarks/search.py).
+A trial trains with a few elements and is rewarded. The fewer they are, the more each one moves the
+reward; in a round of n / size trials each element has its turn. The published rule spreads the
+reward of one policy over all the pairs that it drew, and so leaves the effects in the sampling
+noise of those draws (benchmarks/search.py).
 
-Model: r = mean + X b + e with X = ±1/2 (in the half or not), e ~ N(0, s²), b ~ N(0, t² K). K is 1
-on the diagonal and RELATED between elements of one operation. Both variances are those that make
-the rewards most likely (type II maximum likelihood, on a grid of t²/s²).
+Model: r = mean + X b + e with X_ij the probability of element j in trial i, e ~ N(0, s²) and
+b ~ N(0, t² K). K is 1 on the diagonal and RELATED between elements of one operation. Both variances
+are those that make the rewards most likely (type II maximum likelihood, on a grid of t²/s²).
 """
 
 from __future__ import annotations
@@ -25,7 +24,7 @@ from learnaug.seeds import Seeds
 __all__ = ["Posterior", "design", "odds", "posterior", "surprise"]
 
 RELATED = 0.5  # prior correlation of two strengths of one operation
-RATIOS = np.concatenate([[0.0], np.geomspace(1e-3, 1e2, 41)])  # t² / s² that are looked at
+RATIOS = np.concatenate([[0.0], np.geomspace(1e-2, 1e4, 49)])  # t² / s² that are looked at
 SHUFFLES = 1_000
 LEAST = 4  # trials; fewer say nothing
 TINY = 1e-30
@@ -42,7 +41,7 @@ class Posterior:
     """What the trials say of n elements.
 
     Args:
-        mean, sd: float [n], effect on the reward of having the element in the half or not.
+        mean, sd: float [n], what the reward would be with this element alone, less the average.
         ratio: t² / s², the size of the effects against that of the noise.
         noise: s, standard deviation of the reward of one trial.
         evidence: log likelihood ratio of the fitted model against t = 0.
@@ -71,37 +70,38 @@ class Posterior:
         }
 
 
-def design(elements: int, trials: int, seeds: Seeds) -> Bools:
-    """Return which elements each trial has: bool [trials, elements], halves.
+def design(elements: int, trials: int, size: int, seeds: Seeds) -> Bools:
+    """Return which elements each trial has: bool [trials, elements].
 
-    Trials come in pairs of a half and the other half, so that each element is in half of the
-    trials, and a search that ends early is balanced up to one trial.
+    Permutations of the elements, one behind the other, cut into pieces: every element is in as many
+    trials as any other, up to one. A piece that two permutations share may hold one fewer.
 
     Args:
-        elements: n >= 2.
+        elements: n.
         trials: T.
-        seeds: keys the halves; the first rows do not depend on T.
+        size: elements of a trial, at most n.
+        seeds: keys the permutations; the first rows do not depend on T.
     """
-    rows = np.zeros((trials + trials % 2, elements), bool)
-    for pair in range(len(rows) // 2):
-        order = seeds.child(pair).numpy().permutation(elements)
-        rows[2 * pair, order[: elements // 2]] = True
-        rows[2 * pair + 1] = ~rows[2 * pair]
-    return rows[:trials]
+    size = min(size, elements)
+    rounds = range(-(-trials * size // elements))
+    stream = np.concatenate([seeds.child(r).numpy().permutation(elements) for r in rounds])
+    rows = np.zeros((trials, elements), bool)
+    rows[np.arange(trials)[:, None], stream[: trials * size].reshape(trials, size)] = True
+    return rows
 
 
-def posterior(present: Bools, rewards: Floats, owner: Ints) -> Posterior:
+def posterior(shares: Floats, rewards: Floats, owner: Ints) -> Posterior:
     """Return what T trials say of the effects.
 
     Args:
-        present: bool [T, n].
+        shares: float [T, n], probability of each element in each trial.
         rewards: float [T].
         owner: int64 [n], operation of each element.
     """
-    trials, elements = present.shape
+    trials, elements = shares.shape
     if trials < LEAST:
         return Posterior(np.zeros(elements), np.zeros(elements), 0.0, 0.0, 0.0)
-    space = _Space(present, owner)
+    space = _Space(shares, owner)
     found = space.fit(rewards[:, None])
     ratio, noise = float(RATIOS[found.best[0]]), float(found.noise[0])
     gain = (
@@ -126,12 +126,11 @@ class _Fits:
 class _Space:
     """The trials of a search, in the directions in which their covariance is diagonal."""
 
-    def __init__(self, present: Bools, owner: Ints) -> None:
-        trials = len(present)
+    def __init__(self, shares: Floats, owner: Ints) -> None:
+        trials = len(shares)
         self.kernel = np.where(owner[:, None] == owner[None], RELATED, 0.0)
         np.fill_diagonal(self.kernel, 1.0)
-        half = present - 0.5
-        self.x = half - half.mean(0)
+        self.x = shares - shares.mean(0)
         # The mean takes one of the T directions: the others are spanned by these columns.
         contrasts = np.linalg.qr(np.eye(trials)[:, 1:] - 1 / trials)[0]
         covariance = contrasts.T @ self.x @ self.kernel @ self.x.T @ contrasts
@@ -151,7 +150,7 @@ class _Space:
 
 
 def surprise(
-    present: Bools, rewards: Floats, owner: Ints, seeds: Seeds, shuffles: int = SHUFFLES
+    shares: Floats, rewards: Floats, owner: Ints, seeds: Seeds, shuffles: int = SHUFFLES
 ) -> float:
     """Return the p-value of the permuted-reward control: shuffled rewards that fit as well.
 
@@ -159,7 +158,7 @@ def surprise(
     anew; (1 + as good) / (1 + shuffles), Phipson and Smyth 2010. 1 with too few trials.
 
     Args:
-        present, rewards, owner: as for `posterior`.
+        shares, rewards, owner: as for `posterior`.
         seeds: keys the shuffles.
         shuffles: how many.
     """
@@ -167,7 +166,7 @@ def surprise(
         return 1.0
     gen = seeds.numpy()
     columns = [rewards, *(gen.permutation(rewards) for _ in range(shuffles))]
-    found = _Space(present, owner).fit(np.stack(columns, 1)).evidence
+    found = _Space(shares, owner).fit(np.stack(columns, 1)).evidence
     return float((found >= found[0] - 1e-12).sum() / (1 + shuffles))
 
 

@@ -1,4 +1,4 @@
-"""The search: independent trials on halves of the elements, then a check of what they found."""
+"""The search: independent trials on subsets of the elements, then a check of what they found."""
 
 from __future__ import annotations
 
@@ -20,7 +20,7 @@ from learnaug.training import Keep
 __all__ = ["LOG", "Bench", "Found", "Trial", "effective", "screened", "told"]
 
 LEVEL = 0.05  # of the permuted-reward control
-LOG, HALF = "trials.jsonl", "half"
+LOG, SUBSET = "trials.jsonl", "subset"
 
 Floats = NDArray[np.float64]
 Bools = NDArray[np.bool_]
@@ -91,26 +91,30 @@ class Bench:
         return self.done[name]
 
 
-def screened(bench: Bench, space: Space, trials: int, checks: int, seeds: Seeds) -> Found:
-    """Return what trials on random halves find, and what the found policy gains over the prior.
+def screened(
+    bench: Bench, space: Space, trials: int, size: int, checks: int, seeds: Seeds
+) -> Found:
+    """Return what trials on random subsets find, and what the found policy gains over the prior.
 
     Args:
         bench: makes the trials.
         space: n elements.
-        trials: on halves.
+        trials: on subsets.
+        size: elements of a subset.
         checks: pairs of trials of the found policy and of the prior, each pair with batches and
             draws of its own.
-        seeds: key the halves and the shuffles.
+        seeds: key the subsets and the shuffles.
     """
     owner = np.array(space.owner)
-    present = design(len(space), trials, seeds.child("halves"))
+    present = design(len(space), trials, size, seeds.child("subsets")).astype(np.float64)
     made = [
-        bench.trial(f"{HALF}-{number}", space.policy(half.astype(np.float64), "half"), 0)
-        for number, half in enumerate(present)
+        bench.trial(f"{SUBSET}-{number}", space.policy(chosen, "subset"), 0)
+        for number, chosen in enumerate(present)
     ]
     rewards = np.array([trial.reward for trial in made])
-    found = posterior(present, rewards, owner)
-    p = surprise(present, rewards, owner, seeds.child("shuffles"))
+    shares = np.array([space.chances(chosen) for chosen in present])
+    found = posterior(shares, rewards, owner)
+    p = surprise(shares, rewards, owner, seeds.child("shuffles"))
     learned = p < LEVEL
     even = np.ones(len(space))
     weights = odds(found) if learned else even
@@ -128,8 +132,8 @@ def screened(bench: Bench, space: Space, trials: int, checks: int, seeds: Seeds)
 def told(found: Found, space: Space) -> list[str]:
     """Return what a search found, in words: what speaks for it first, then the policy."""
     chances = space.chances(found.weights)
-    halves = sum(trial.name.startswith(HALF) for trial in found.trials)
-    head = f"{halves} trials, each with a random half of {len(space)} elements; "
+    subsets = sum(trial.name.startswith(SUBSET) for trial in found.trials)
+    head = f"{subsets} trials, each with a few of {len(space)} elements; "
     lines = [head + f"{100 * found.p:.1f} % of shuffled rewards fit as well"]
     if not found.learned:
         nothing = "nothing was learned: chance explains the rewards, and all is drawn as before"
