@@ -162,6 +162,8 @@ def test_what_a_weak_net_takes_for_a_class_anyway_is_no_move() -> None:
     (ship,) = moves_of(before, n, change, np.abs(change))
     assert (ship.source, ship.target) == (0, 1)
     assert ship.share == pytest.approx(0.0)
+    before[2, 1] = 0.5  # now more of what passes for cats is dogs: nothing is said of cats
+    assert moves_of(before, n, 3 * change, 3 * np.abs(change)) == ()
     (told,) = moves_of(np.diag([0.9, 0.4, 0.9]), n, change, np.abs(change))
     assert told.share == pytest.approx(0.3)
     assert told.low > 0.15

@@ -6,7 +6,8 @@ pictures like none it knows. So a picture counts as moved onto class b only wher
 a real b: the classifier, which never saw the operation, calls it b, is as sure of that as of nine
 in ten real b, and finds it as near to other real b as nineteen in twenty real b are. And a class
 counts as moved only where it passes for b more often than real pictures of other classes do that
-look most like b: what a weak classifier takes for b anyway is no testimony.
+look most like b, and where most of what passes for b as it is really is b: what a weak classifier
+takes for b anyway is no testimony.
 """
 
 from __future__ import annotations
@@ -27,6 +28,7 @@ __all__ = ["Check", "Move", "PictureCheck", "moves_of", "sight_of"]
 SURE = 0.10  # quantile of the classifier's probability among real pictures of a class
 NEAR = 0.95  # quantile of the distance to the nearest other real picture of the class
 LEAST = 8  # pictures of a class that the check needs
+TRUSTED = 0.5  # share of what passes for a class that is of it; a class below it bears no testimony
 ALIKE = 0.9  # quantile over other classes of how often they pass for a class as they are
 LEVEL = 0.95  # of the intervals of all classes of an operation together
 
@@ -83,6 +85,7 @@ def moves_of(before: Floats, n: Ints, change: Floats, squares: Floats) -> tuple[
       a few classes), and
     - how much more often than a the class that is most like b passes for b as it is: the 0.9
       quantile over the other classes.
+    Onto a class of which less than half of what passes for it is it, no move is known.
     Its interval is Agresti & Min's (2005) for pairs (Wald's, with two pictures more), at the level
     1 - 0.05 / K, because K classes are looked at and the largest move decides.
 
@@ -94,10 +97,10 @@ def moves_of(before: Floats, n: Ints, change: Floats, squares: Floats) -> tuple[
         squares: float [K, K], sum of its squares.
     """
     known = np.flatnonzero(n >= LEAST)
-    z = _z(max(1, len(known)))
+    z, trusted = _z(max(1, len(known))), _trusted(before, known)
     found = []
     for a, b in zip(*np.nonzero(squares > 0), strict=True):
-        if a == b or n[a] < LEAST:
+        if a == b or n[a] < LEAST or not trusted[b]:
             continue
         others = known[(known != a) & (known != b)]
         off = 0.0
@@ -106,6 +109,14 @@ def moves_of(before: Floats, n: Ints, change: Floats, squares: Floats) -> tuple[
             off = max(0.0, float(usual), float(_alike(before, others, int(b)) - before[a, b]))
         found.append(_move((int(a), int(b)), change[a, b], squares[a, b], int(n[a]), off, z))
     return tuple(sorted(found, key=lambda move: -move.low))
+
+
+def _trusted(before: Floats, known: Ints) -> Bools:
+    """Return for which classes most of what passes for them, were all classes as large, is them."""
+    all_of_it = before[known].sum(0)
+    own = np.diagonal(before)
+    trusted: Bools = (own > 0) & (own >= TRUSTED * all_of_it)
+    return trusted
 
 
 def _alike(before: Floats, others: Ints, b: int) -> float:
@@ -129,8 +140,8 @@ def sight_of(before: Floats, n: Ints, error: float) -> float:
     """Return the lower end of the share that would be seen to move if a whole class did.
 
     That is how often real pictures pass for their own class, less how often the classes most like
-    it do (the 0.9 quantile over the others), as a mean over classes. A net near chance has none:
-    then nothing is known of labels.
+    it do (the 0.9 quantile over the others), as a mean over classes; 0 for a class that bears no
+    testimony. A net near chance has none: then nothing is known of labels.
 
     Args:
         before: float [K, K].
@@ -140,7 +151,8 @@ def sight_of(before: Floats, n: Ints, error: float) -> float:
     known = np.flatnonzero(n >= LEAST)
     if len(known) < 2:
         return 0.0
-    gains = [before[b, b] - _alike(before, known[known != b], int(b)) for b in known]
+    trusted = _trusted(before, known)
+    gains = [trusted[b] * (before[b, b] - _alike(before, known[known != b], int(b))) for b in known]
     return float(np.mean(gains)) - _z(1) * error
 
 
