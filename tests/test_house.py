@@ -339,6 +339,12 @@ def test_our_source_keeps_the_rule(rule: Rule) -> None:
     assert not broken, f"{rule.__doc__}\n" + "\n".join(broken)
 
 
+def test_no_two_test_files_have_one_name() -> None:
+    """pytest imports them by name alone: the second of two is not collected."""
+    names = [path.name for path in (ROOT / "tests").rglob("test_*.py")]
+    assert sorted(set(names)) == sorted(names)
+
+
 def test_our_tests_can_fail() -> None:
     broken = [place for source in sources(ROOT / "tests") for place in toothless_tests(source)]
     assert not broken, "\n".join(broken)
