@@ -140,8 +140,8 @@ def sight_of(before: Floats, n: Ints, error: float) -> float:
     """Return the lower end of the share that would be seen to move if a whole class did.
 
     That is how often real pictures pass for their own class, less how often the classes most like
-    it do (the 0.9 quantile over the others), as a mean over classes; 0 for a class that bears no
-    testimony. A net near chance has none: then nothing is known of labels.
+    it do (the 0.9 quantile over the others), as a mean over classes. A net near chance has none:
+    then nothing is known of labels.
 
     Args:
         before: float [K, K].
@@ -151,8 +151,7 @@ def sight_of(before: Floats, n: Ints, error: float) -> float:
     known = np.flatnonzero(n >= LEAST)
     if len(known) < 2:
         return 0.0
-    trusted = _trusted(before, known)
-    gains = [trusted[b] * (before[b, b] - _alike(before, known[known != b], int(b))) for b in known]
+    gains = [before[b, b] - _alike(before, known[known != b], int(b)) for b in known]
     return float(np.mean(gains)) - _z(1) * error
 
 
