@@ -199,3 +199,25 @@ def test_any_text_survives(
     for record in records:
         rundir.append_record(path, record)
     assert rundir.read_records(path, say=never) == records
+
+
+def test_results_are_made_once(tmp_path):
+    file, made = tmp_path / "trials.jsonl", []
+
+    def make(value):
+        made.append(value)
+        return {"reward": value}
+
+    first = rundir.Results(file)
+    assert first.get("a", lambda: make(1.5)) == {"name": "a", "reward": 1.5}
+    assert first.get("a", lambda: make(2.5))["reward"] == 1.5
+    again = rundir.Results(file)  # as after a stop
+    assert again.get("a", lambda: make(3.5))["reward"] == 1.5
+    assert again.get("b", lambda: make(4.5))["reward"] == 4.5
+    assert made == [1.5, 4.5]
+    assert list(again.done) == ["a", "b"]
+
+
+def test_results_without_a_file_are_kept_in_memory():
+    results = rundir.Results(None)
+    assert results.get("a", lambda: {"reward": 1.0}) == results.get("a", dict)

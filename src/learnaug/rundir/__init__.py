@@ -59,6 +59,7 @@ from learnaug.rundir.locks import lock as lock
 from learnaug.rundir.locks import lock_handles as lock_handles
 from learnaug.rundir.origins import origin as origin
 from learnaug.rundir.origins import versions as versions
+from learnaug.rundir.records import Results as Results
 from learnaug.rundir.records import append_record as append_record
 from learnaug.rundir.records import read_records as read_records
 from learnaug.rundir.records import write_records as write_records

@@ -14,10 +14,33 @@ from learnaug.rundir import files
 from learnaug.rundir.documents import dump_json, parse_json
 from learnaug.rundir.files import Place
 
-__all__ = ["append_record", "read_records", "write_records"]
+__all__ = ["Results", "append_record", "read_records", "write_records"]
 
 LIMIT = 256_000_000  # bytes of a journal
 TAIL = re.compile(rb',?"crc":"[0-9a-f]{8}"\}\Z')
+
+
+class Results:
+    """Results by name, each one on the disk as soon as it is there.
+
+    Args:
+        path: of the journal; None: nothing is kept.
+        say: takes the warning line about what a killed writer left at its end.
+    """
+
+    def __init__(self, path: Place | None, say: Callable[[str], None] = files.say_aloud) -> None:
+        self.path = path
+        rows = read_records(path, repair=True, say=say) if path else []
+        self.done: dict[str, dict[str, Any]] = {row["name"]: row for row in rows}
+
+    def get(self, name: str, make: Callable[[], dict[str, Any]]) -> dict[str, Any]:
+        """Return the result of this name with its name; it is made where it is not there."""
+        if name not in self.done:
+            row = {"name": name, **make()}
+            if self.path:
+                append_record(self.path, row)
+            self.done[name] = row
+        return self.done[name]
 
 
 def append_record(path: Place, record: Mapping[str, Any]) -> None:

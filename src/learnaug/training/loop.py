@@ -17,10 +17,11 @@ from torch import Tensor
 from learnaug import rundir
 from learnaug.seeds import Seeds
 
-__all__ = ["Keep", "Stopped", "Task", "run"]
+__all__ = ["Keep", "Stopped", "Task", "run", "trained"]
 
 LOG_ROWS = 20  # rows of the learning curve
 CHECKPOINT_SECONDS = 300.0
+DONE = ".safetensors"  # behind the name of the folder of checkpoints
 
 
 class Task(Protocol):
@@ -119,6 +120,21 @@ def run(task: Task, updates: int, seeds: Seeds, keep: Keep) -> None:
             saved = rundir.seconds()
         if stopping:
             raise Stopped
+
+
+def trained(task: Task, updates: int, seeds: Seeds, keep: Keep) -> None:
+    """Train `task` as `run` does, or take it back from its file where that was done before a stop.
+
+    The file lies beside the folder of its checkpoints.
+    """
+    file = keep.checkpoints and keep.checkpoints.with_suffix(DONE)
+    if file and file.is_file():
+        task.restore(rundir.load_tensors(file))
+        keep.progress(1.0)
+        return
+    run(task, updates, seeds, keep)
+    if file:
+        rundir.save_tensors(file, task.tensors())
 
 
 def _resume(task: Task, store: rundir.Checkpoints | None, keep: Keep) -> _Clock:

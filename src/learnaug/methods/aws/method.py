@@ -13,8 +13,9 @@ from learnaug.data.folds import fold_of
 from learnaug.errors import ConfigError
 from learnaug.methods.augmenters import PolicyAugmenter
 from learnaug.methods.aws.augmenter import Searched
+from learnaug.methods.aws.bench import Bench
 from learnaug.methods.aws.proxy import Proxy, Schedule, shared
-from learnaug.methods.aws.search import Bench, Found, screened, told
+from learnaug.methods.aws.search import Found, screened, told
 from learnaug.methods.aws.space import Space, space_of
 from learnaug.methods.base import UNNAMED, Budget, Learned, Learning
 from learnaug.ops import spaces
@@ -127,7 +128,7 @@ class AWS:
         """Return the proxy of every fold after the first part of its training."""
         schedule = Schedule(data.recipe, self.first, self.late)
         each = self.first / self.repeats
-        prior = PolicyAugmenter(space.policy(np.ones(len(space)), "prior"))
+        prior = PolicyAugmenter(space.policy(1.0, "prior"))
         made = []
         for number, parts in enumerate(_parts(data, self.folds, seeds.child("folds"))):
             own = keep.part(f"fold-{number}", number * each, each)

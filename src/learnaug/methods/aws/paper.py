@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import asdict, dataclass, field
+from functools import partial
 from typing import Any
 
 import numpy as np
@@ -14,9 +15,10 @@ from learnaug.data import Batch, ImageSet
 from learnaug.errors import ConfigError, nearest
 from learnaug.methods.augmenters import PolicyAugmenter
 from learnaug.methods.aws.augmenter import Searched
+from learnaug.methods.aws.bench import LOG
 from learnaug.methods.aws.ppo import TABLES, PairTable
 from learnaug.methods.aws.proxy import Proxy, Schedule, shared
-from learnaug.methods.aws.search import LOG, effective
+from learnaug.methods.aws.search import effective
 from learnaug.methods.base import Budget, Learned, Learning
 from learnaug.ops import spaces
 from learnaug.ops.describe import describe_branch
@@ -103,19 +105,28 @@ class PaperAWS:
         )  # fmt: skip
         table, best, rewards = self._fresh(), (-np.inf, np.zeros(0)), []
         every: list[Ints] = []
-        journal = _Journal(keep.part("trials", start, 1 - start))
+        trials = keep.part("trials", start, 1 - start)
+        done = rundir.Results(trials.checkpoints and trials.checkpoints / LOG, trials.say)
         for loop in range(self.loops):
-            reward, counts = journal.trial(proxy, table, loop, self.looks)
+            row = done.get(str(loop), partial(self._trial, proxy, table, loop, trials))
+            reward, counts = float(row["reward"]), np.array(row["pairs"], np.int64)
             if reward > best[0]:
                 best = (reward, table.chances())
             table.reward(reward, counts)
             rewards.append(reward)
             every.append(counts)
-            journal.keep.progress((loop + 1) / self.loops)
+            trials.progress((loop + 1) / self.loops)
         shuffled = self._shuffled(rewards, every, seeds.child("shuffles"))
         told = self._told(best[1], table, rewards, shuffled)
         found = Searched(_behind_crop(table.policy(best[1])), told)
         return Learned(found, (Phase(found, copies=self.enlarge),))
+
+    def _trial(self, proxy: Proxy, table: PairTable, loop: int, keep: Keep) -> dict[str, Any]:
+        """Return reward and counts [n * n] of a trial."""
+        own = _Counting.of(table)
+        seen = proxy.trial(own, loop, keep, self.looks)
+        best = sorted((look.score for look in seen), reverse=True)[:BEST]
+        return {"reward": 100 * float(np.mean(best)), "pairs": own.counts.tolist()}
 
     def _fresh(self) -> PairTable:
         return PairTable(spaces.elements36(), self.table)
@@ -174,29 +185,6 @@ class _Counting(PolicyAugmenter):
         after, drawn = self.traced(batch, seeds)
         self.counts[:] += np.bincount(drawn.branch[:, PAIRS], minlength=len(self.counts))
         return after
-
-
-class _Journal:
-    """The trials that are done, on the disk as soon as they are."""
-
-    def __init__(self, keep: Keep) -> None:
-        self.keep, self.file = keep, keep.checkpoints and keep.checkpoints / LOG
-        rows = rundir.read_records(self.file, repair=True, say=keep.say) if self.file else []
-        self.done = {row["loop"]: row for row in rows}
-
-    def trial(self, proxy: Proxy, table: PairTable, loop: int, looks: int) -> tuple[float, Ints]:
-        """Return reward and counts [n, n] of a trial, from the disk where it was made before."""
-        n = len(table.elements)
-        if loop not in self.done:
-            own = _Counting.of(table)
-            seen = proxy.trial(own, loop, self.keep, looks)
-            best = sorted((look.score for look in seen), reverse=True)[:BEST]
-            row = {"loop": loop, "reward": 100 * float(np.mean(best)), "pairs": own.counts.tolist()}
-            if self.file:
-                rundir.append_record(self.file, row)
-            self.done[loop] = row
-        row = self.done[loop]
-        return float(row["reward"]), np.array(row["pairs"], np.int64).reshape(n, n)
 
 
 def _behind_crop(pairs: Policy) -> Policy:

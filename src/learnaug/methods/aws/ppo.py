@@ -66,12 +66,13 @@ class PairTable:
 
         Args:
             reward: any scale.
-            counts: int64 [n, n], how often each pair was applied in the trial.
+            counts: int64 [n * n], how often each pair was applied in the trial.
         """
         baseline = reward if self.baseline is None else self.baseline
         advantage = SCALE * (reward - baseline)
         self.baseline = EMA * baseline + (1 - EMA) * reward
-        share = torch.from_numpy(counts / max(1, counts.sum()))
+        n = len(self.elements)
+        share = torch.from_numpy(counts / max(1, counts.sum())).reshape(n, n)
         old = self.log_chances().detach()
         for _ in range(INNER):
             now = self.log_chances()

@@ -9,23 +9,23 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
+from typing import Any
 
 import torch
 from torch import Tensor
 
-from learnaug import nets, rundir
+from learnaug import nets
 from learnaug.data import ImageSet
 from learnaug.methods.augmenters import Chain
 from learnaug.seeds import Seeds
-from learnaug.training import Augmenter, Keep, Phase, Recipe, Stopped
+from learnaug.training import Augmenter, Keep, Phase, Recipe
 from learnaug.training.forward import model_of
-from learnaug.training.loop import run
+from learnaug.training.loop import run, silent, trained
 from learnaug.training.recipe import learning_rate
 from learnaug.training.target import Target
 
 __all__ = ["Look", "Proxy", "Schedule", "shared"]
 
-LAST = ".safetensors"
 LEAST = 1e-8  # learning rate
 FOREVER = 10**12  # updates: on the way there the rate stands still
 
@@ -70,7 +70,7 @@ class Look:
 
 
 class Proxy:
-    """A training whose last part can be made again and again.
+    """A training whose last part can be made again and again: a task for the loop.
 
     Args:
         task: after the first part.
@@ -93,6 +93,8 @@ class Proxy:
         self.start: dict[str, Tensor] = {k: v.clone() for k, v in task.tensors().items()}
         _, self.updates = schedule.updates(len(task.train))
         task.recipe, task.updates = schedule.trial(len(task.train))
+        self.due: set[int] = set()
+        self.seen: list[Look] = []
 
     def trial(self, own: Augmenter, lap: int, keep: Keep, looks: int = 1) -> list[Look]:
         """Return what the validation pictures say of a trial, after even shares of its updates.
@@ -106,19 +108,33 @@ class Proxy:
         Raises:
             Stopped: `keep.stop` asked for it; the trial is lost.
         """
-        task = self.task
-        task.restore(self.start)
-        task.curriculum = (Phase(behind(self.before, own)),)
-        seeds, seen = self.seeds.child("lap", lap), []
-        due = {round(self.updates * (i + 1) / looks) for i in range(looks)}
-        with nets.forked(task.device):
-            for update in range(self.updates):
-                task.step(update, seeds)
-                if update + 1 in due:
-                    seen.append(self._look())
-                if keep.stop():
-                    raise Stopped
-        return seen
+        self.task.restore(self.start)
+        self.task.curriculum = (Phase(behind(self.before, own)),)
+        self.due = {round(self.updates * (i + 1) / looks) for i in range(looks)}
+        self.seen = []
+        alone = replace(keep, checkpoints=None, log=None, progress=silent)
+        with nets.forked(self.task.device):
+            run(self, self.updates, self.seeds.child("lap", lap), alone)
+        return self.seen
+
+    def step(self, update: int, seeds: Seeds) -> float:
+        """Make one update of the trial, and look where a look is due."""
+        loss = self.task.step(update, seeds)
+        if update + 1 in self.due:
+            self.seen.append(self._look())
+        return loss
+
+    def tensors(self) -> dict[str, Tensor]:
+        """Return the state of the task."""
+        return self.task.tensors()
+
+    def restore(self, tensors: dict[str, Tensor]) -> None:
+        """Take it back."""
+        self.task.restore(tensors)
+
+    def measure(self, update: int) -> dict[str, Any]:
+        """Return nothing: a trial keeps no learning curve."""
+        return {}
 
     def _look(self) -> Look:
         task = self.task
@@ -160,12 +176,6 @@ def shared(
         model_of(net, train, device), train, valid, (Phase(behind(before, own)),),
         schedule.recipe, device, precision,
     )  # fmt: skip
-    file = keep.checkpoints and keep.checkpoints.with_suffix(LAST)
-    if file and file.is_file():
-        task.restore(rundir.load_tensors(file))
-    else:
-        with nets.forked(device):
-            run(task, schedule.updates(len(train))[0], seeds.child("first"), keep)
-        if file:
-            rundir.save_tensors(file, task.tensors())
+    with nets.forked(device):
+        trained(task, schedule.updates(len(train))[0], seeds.child("first"), keep)
     return Proxy(task, valid, before, schedule, seeds.child("late"))

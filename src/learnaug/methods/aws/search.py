@@ -2,43 +2,23 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
-from dataclasses import asdict, dataclass
+from dataclasses import dataclass
 
 import numpy as np
 from numpy.typing import NDArray
 
-from learnaug import rundir, stats
-from learnaug.methods.augmenters import PolicyAugmenter
-from learnaug.methods.aws.proxy import Proxy
+from learnaug import stats
+from learnaug.methods.aws.bench import Ask, Bench, Trial
 from learnaug.methods.aws.screening import Posterior, design, odds, posterior, surprise
 from learnaug.methods.aws.space import Space
-from learnaug.ops.policy import Policy
 from learnaug.seeds import Seeds
-from learnaug.training import Keep
 
-__all__ = ["LOG", "Bench", "Found", "Trial", "effective", "screened", "told"]
+__all__ = ["Found", "effective", "screened", "told"]
 
 LEVEL = 0.05  # of the permuted-reward control
-LOG, SUBSET = "trials.jsonl", "subset"
+SUBSET = "subset"
 
 Floats = NDArray[np.float64]
-Bools = NDArray[np.bool_]
-
-
-@dataclass(frozen=True, slots=True)
-class Trial:
-    """One trial: its name, what it trained with, and its reward.
-
-    Args:
-        name: unique within a search.
-        reward: minus the cross entropy of the validation pictures in nats, mean over the folds.
-        score: accuracy or mean IoU there.
-    """
-
-    name: str
-    reward: float
-    score: float
 
 
 @dataclass(frozen=True, slots=True)
@@ -62,35 +42,6 @@ class Found:
     trials: tuple[Trial, ...]
 
 
-class Bench:
-    """Makes trials, and keeps the result of each one as soon as it is there.
-
-    Args:
-        proxies: one a fold.
-        keep: its folder holds the journal; asked for stops.
-        most: trials that will be made, for the progress.
-    """
-
-    def __init__(self, proxies: Sequence[Proxy], keep: Keep, most: int) -> None:
-        self.proxies, self.keep, self.most = proxies, keep, most
-        self.file = keep.checkpoints and keep.checkpoints / LOG
-        rows = rundir.read_records(self.file, repair=True, say=keep.say) if self.file else []
-        self.done = {row["name"]: Trial(**row) for row in rows}
-
-    def trial(self, name: str, policy: Policy, lap: int) -> Trial:
-        """Return a trial of this policy, from the journal where it was made before a stop."""
-        if name not in self.done:
-            own = PolicyAugmenter(policy)
-            seen = [proxy.trial(own, lap, self.keep)[-1] for proxy in self.proxies]
-            reward = -float(np.mean([look.nll for look in seen]))
-            made = Trial(name, reward, float(np.mean([look.score for look in seen])))
-            if self.file:
-                rundir.append_record(self.file, asdict(made))
-            self.done[name] = made
-        self.keep.progress(min(1.0, len(self.done) / self.most))
-        return self.done[name]
-
-
 def screened(
     bench: Bench, space: Space, trials: int, size: int, checks: int, seeds: Seeds
 ) -> Found:
@@ -107,26 +58,28 @@ def screened(
     """
     owner = np.array(space.owner)
     present = design(len(space), trials, size, seeds.child("subsets")).astype(np.float64)
-    made = [
-        bench.trial(f"{SUBSET}-{number}", space.policy(chosen, "subset"), 0)
-        for number, chosen in enumerate(present)
-    ]
+    made = bench.run(
+        [
+            Ask(f"{SUBSET}-{number}", space.policy(chosen, "subset"))
+            for number, chosen in enumerate(present)
+        ]
+    )
     rewards = np.array([trial.reward for trial in made])
     shares = np.array([space.chances(chosen) for chosen in present])
     found = posterior(shares, rewards, owner)
     p = surprise(shares, rewards, owner, seeds.child("shuffles"))
     learned = p < LEVEL
-    even = np.ones(len(space))
-    weights = odds(found) if learned else even
+    weights = odds(found) if learned else np.ones(len(space))
     check = None
     if learned and checks:
-        policies = {"found": space.policy(weights, "found"), "prior": space.policy(even, "prior")}
-        ours, theirs = (
-            [bench.trial(f"{name}-{lap}", policy, lap).reward for lap in range(1, checks + 1)]
-            for name, policy in policies.items()
-        )
-        check = stats.paired(ours, theirs)
-    return Found(weights, found, p, learned, check, tuple(bench.done.values()))
+        asks = [
+            Ask(f"{name}-{lap}", space.policy(tried, name), lap)
+            for name, tried in (("found", weights), ("prior", 1.0))
+            for lap in range(1, checks + 1)
+        ]
+        held = [trial.reward for trial in bench.run(asks)]
+        check = stats.paired(held[:checks], held[checks:])
+    return Found(weights, found, p, learned, check, bench.trials)
 
 
 def told(found: Found, space: Space) -> list[str]:

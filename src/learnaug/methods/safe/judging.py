@@ -9,7 +9,7 @@ import torch
 from numpy.typing import NDArray
 from torch import nn
 
-from learnaug import nets, ops, rundir
+from learnaug import nets, ops
 from learnaug.data import ImageSet
 from learnaug.data.folds import fold_of
 from learnaug.methods.augmenters import PolicyAugmenter
@@ -19,7 +19,7 @@ from learnaug.ops.sets import OperationSet
 from learnaug.seeds import Seeds
 from learnaug.training import Keep, Phase, Recipe, goal_of
 from learnaug.training.forward import model_of
-from learnaug.training.loop import run
+from learnaug.training.loop import trained
 from learnaug.training.target import Target
 
 __all__ = ["Course", "Judge", "court", "kept"]
@@ -127,15 +127,8 @@ def _model(train: ImageSet, course: Course, scores: int, seeds: Seeds) -> nn.Mod
 
 def _trained(task: Target, seeds: Seeds, keep: Keep) -> nn.Module:
     """Return the trained model, from its file where it was done before a stop."""
-    file = keep.checkpoints and keep.checkpoints.with_suffix(".safetensors")
-    if file and file.is_file():
-        task.model.load_state_dict(rundir.load_tensors(file))
-        keep.progress(1.0)
-        return task.model.eval()
     with nets.forked(task.device):
-        run(task, task.updates, seeds, keep)
-    if file:
-        rundir.save_tensors(file, task.model.state_dict())
+        trained(task, task.updates, seeds, keep)
     return task.model.eval()
 
 
