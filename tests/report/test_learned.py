@@ -8,10 +8,8 @@ from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
-import fake_folder
 import numpy as np
 import pytest
-from fake_folder import World
 from hostile import PAYLOADS
 from page_reader import Page
 from scipy import stats
@@ -35,21 +33,6 @@ def gallery(title: str = "Merged", side: int = 8, channels: int = 1, **more: Any
     shape = (len(rows), len(columns), channels, side, side)
     images = Seeds(1).child(title).numpy().integers(0, 256, shape, dtype=np.uint8)
     return Gallery(title, more.pop("words", "Read it so: 3 of 4."), rows, columns, images)
-
-
-@pytest.fixture(scope="module")
-def plain(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """A folder without any gallery, as an old version left it."""
-    world = World(
-        methods=("none", "uniform", "cutout"), candidate="cutout", seeds=(0, 1, 2), n_test=60,
-        failing="",
-    )  # fmt: skip
-    return fake_folder.make(tmp_path_factory.mktemp("runs") / "plain", world, learned=False)
-
-
-@pytest.fixture
-def out(plain: Path, tmp_path: Path) -> Path:
-    return shutil.copytree(plain, tmp_path / "out")
 
 
 def read(out: Path) -> Page:

@@ -7,17 +7,18 @@ import math
 import re
 import signal
 from collections.abc import Callable
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 import pytest
+from broken_method import Broken
 
 import learnaug
 from learnaug import reproduce, rundir
 from learnaug.errors import DataError, RunError, UsageError
-from learnaug.methods import METHODS, Learned, Learning, Row
+from learnaug.methods import METHODS, Row
 from learnaug.reproduce.rows import Block, Line, Size, Source, Table
 from learnaug.reproduce.sources import data_folder, pictures, place
 from learnaug.seeds import Seeds
@@ -220,15 +221,6 @@ def test_a_stop_leaves_the_table_so_far_and_the_same_call_goes_on(stripes, tmp_p
     done = []
     stripes("stopped", say=lambda e: done.append(e["event"]))
     assert "run-start" not in done
-
-
-@dataclass(frozen=True)
-class Broken:
-    def learn(self, data: Learning, **named: Any) -> Learned:
-        raise TypeError("a fault")
-
-    def config(self) -> dict[str, Any]:
-        return {}
 
 
 def test_failed_runs_are_shown(stripes, monkeypatch: pytest.MonkeyPatch) -> None:

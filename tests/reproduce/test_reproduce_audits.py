@@ -9,18 +9,19 @@ import signal
 import subprocess
 from collections import Counter
 from collections.abc import Callable
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 import pytest
+from broken_method import Broken
 from scipy.io import savemat
 from torchvision import datasets
 
 from learnaug import reproduce, rundir
 from learnaug.errors import DataError, RunError, UsageError
-from learnaug.methods import METHODS, Learned, Learning, Row
+from learnaug.methods import METHODS, Row
 from learnaug.reproduce.rows import Audit, AuditTable, Size, Source
 from learnaug.reproduce.sources import absence, pictures, place
 from learnaug.seeds import Seeds
@@ -112,15 +113,6 @@ def test_a_stop_writes_the_table_so_far(audited, tmp_path: Path) -> None:
     told = rundir.read_json(tmp_path / "out" / "table.json")["rows"]
     assert (told[0]["n"], told[0]["state"]) == (1, "running")
     assert audited().rows[0]["n"] == 2
-
-
-@dataclass(frozen=True)
-class Broken:
-    def learn(self, data: Learning, **named: Any) -> Learned:
-        raise TypeError("a fault")
-
-    def config(self) -> dict[str, Any]:
-        return {}
 
 
 def test_a_failed_audit_is_shown(audited, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -11,9 +11,9 @@ from torch import Tensor, nn
 
 from learnaug.data import ImageSet
 
-__all__ = ["Normalise", "autocast", "logits_of", "model_of", "scored"]
+__all__ = ["BATCH", "Normalise", "autocast", "logits_of", "model_of", "scored"]
 
-BATCH = 256
+BATCH = 256  # pictures at a time
 
 Pictures = NDArray[np.uint8]
 

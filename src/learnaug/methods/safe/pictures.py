@@ -18,7 +18,7 @@ from learnaug.methods.safe.audit import Finding
 from learnaug.methods.safe.candidates import Branch, policy_of
 from learnaug.methods.safe.labels import Move
 from learnaug.methods.safe.together import Clash
-from learnaug.methods.safe.verdicts import Look, Rules, flagged
+from learnaug.methods.safe.verdicts import Look, Rules, flagged, span
 from learnaug.methods.safe.words import ORDER, ordered
 from learnaug.ops.describe import describe_branch
 from learnaug.seeds import Seeds
@@ -225,7 +225,7 @@ def _moves(finding: Finding, rules: Rules) -> list[tuple[str, Look, Move]]:
 
 
 def _move_name(name: str, move: Move, classes: tuple[str, ...]) -> str:
-    share = f"{100 * move.share:.0f} % ({100 * max(move.low, 0):.0f} to {100 * move.high:.0f})"
+    share = span(move.share, move.low, move.high)
     return f"{classes[move.source]} into {classes[move.target]}: {share}, by {name}"
 
 

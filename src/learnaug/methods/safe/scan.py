@@ -18,7 +18,7 @@ from learnaug.methods.safe.detector import asked
 from learnaug.methods.safe.judging import Judge
 from learnaug.ops.draw import Drawn
 from learnaug.seeds import Seeds
-from learnaug.training.forward import logits_of
+from learnaug.training.forward import BATCH, logits_of
 from learnaug.training.segment import batch_for
 
 __all__ = ["Bench", "Scan", "bench_of"]
@@ -116,7 +116,9 @@ class Bench:
         return views.of_pixels(judge.plain, images, moved, self.sure[fold], *where)
 
     def _detected(self, judge: Judge, images: Tensor) -> Floats:
-        batch = batch_for(self.number + len(self.data.classes), self.data.size)
+        batch = BATCH  # scores of a mask are maps: fewer fit
+        if self.data.masks is not None:
+            batch = batch_for(self.number + len(self.data.classes), self.data.size)
         parts = logits_of(judge.detector, images.numpy(), self.device, self.precision, batch)
         return torch.cat([asked(scores, self.number).cpu() for _, scores in parts]).numpy()
 

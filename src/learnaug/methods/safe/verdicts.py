@@ -9,7 +9,17 @@ from learnaug.methods.safe.candidates import Branch
 from learnaug.methods.safe.figures import Effect, Rate
 from learnaug.methods.safe.labels import Move
 
-__all__ = ["Look", "Rules", "Verdict", "damaging", "flagged", "judged", "percent", "visible"]
+__all__ = [
+    "Look",
+    "Rules",
+    "Verdict",
+    "damaging",
+    "flagged",
+    "judged",
+    "percent",
+    "span",
+    "visible",
+]
 
 Verdict = Literal["safe", "safe in part", "unsafe", "undecided", "no effect"]
 FAINT_PIXELS = 0.5  # grey levels
@@ -124,7 +134,7 @@ def why(look: Look, rules: Rules, classes: tuple[str, ...]) -> str:
     moves = flagged(look, rules)
     if moves:
         named = [
-            f"{classes[m.source]} into {classes[m.target]} ({_span(m.share, m.low, m.high)})"
+            f"{classes[m.source]} into {classes[m.target]} ({span(m.share, m.low, m.high)})"
             for m in moves[:TOLD]
         ]
         more = f" and {len(moves) - TOLD} more" if len(moves) > TOLD else ""
@@ -149,8 +159,9 @@ def percent(rate: Rate) -> str:
         >>> percent(Rate(0.5, 0.45, 0.55, 400))
         '50 % (45 to 55)'
     """
-    return _span(rate.share, rate.low, rate.high)
+    return span(rate.share, rate.low, rate.high)
 
 
-def _span(share: float, low: float, high: float) -> str:
+def span(share: float, low: float, high: float) -> str:
+    """Return a share with its interval, in words: "12 % (3 to 25)"."""
     return f"{100 * share:.0f} % ({100 * max(low, 0):.0f} to {100 * high:.0f})"
