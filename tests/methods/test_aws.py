@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import sys
-from dataclasses import replace
+import zlib
+from collections.abc import Sequence
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 
 import numpy as np
@@ -19,11 +21,14 @@ from learnaug.data import make_batch
 from learnaug.errors import ConfigError
 from learnaug.methods import Budget, Learned, Learning, Method, load_augmenter, resolve
 from learnaug.methods.aws import AWS, PaperAWS
+from learnaug.methods.aws.bench import Ask, Trial
 from learnaug.methods.aws.ppo import PairTable, surrogate
-from learnaug.methods.aws.screening import design, odds, posterior, surprise
+from learnaug.methods.aws.race import race, sizes
+from learnaug.methods.aws.screening import design, odds, posterior, related, surprise
 from learnaug.methods.aws.space import space_of
+from learnaug.methods.aws.structure import structures_of
 from learnaug.ops import spaces
-from learnaug.ops.policy import Element
+from learnaug.ops.policy import Element, Policy
 from learnaug.ops.sets import OperationSet, operations_of
 from learnaug.seeds import Seeds
 from learnaug.training import Keep, Phase, Recipe, Stopped
@@ -39,9 +44,10 @@ WORLD = OperationSet(
         ("Posterize", (Element("posterize", 4.0),)),
     ),
 )
-PLAN = AWS(operations=WORLD, bands=1, trials=24, checks=0, late=0.2)
-QUICK = replace(PLAN, trials=6, checks=1)
-OWNER = np.array([0, 1, 1, 1, 2, 2, 3, 4])
+PLAN = AWS(operations=WORLD, bands=1, ways=6, rounds=2, trials=24, late=0.2)
+QUICK = replace(PLAN, ways=4, trials=6, checks=1)
+OWNER = (0, 1, 1, 1, 2, 2, 3, 4)
+KERNEL = related(np.array(OWNER))
 
 
 def gen(seed: int) -> np.random.Generator:
@@ -59,21 +65,35 @@ def search(method: Method, seed: int = 0, keep: Keep = QUIET, epochs: int = 60) 
     return method.learn(learning, seeds=Seeds(seed), device=CPU, budget=Budget(), keep=keep)
 
 
-def raised(learned: Learned) -> dict[str, float]:
-    """Return how many times as often as before each operation is drawn."""
-    rows = learned.augmenter.describe()["search"]["elements"]
-    return {row["operation"]: row["probability"] / row["before"] for row in rows}
+def drawn(policy: Policy) -> dict[str, float]:
+    """Return how often an operation acts on a picture, on average."""
+    found: dict[str, float] = {}
+    for stage in policy.stages:
+        weights = np.array(stage.weights or np.ones(len(stage.branches)), float)
+        for branch, share in zip(stage.branches, weights / weights.sum(), strict=True):
+            for element in branch:
+                found[element.op] = found.get(element.op, 0.0) + float(share) * element.p
+    return found
+
+
+def found_in(learned: Learned) -> dict[str, float]:
+    return drawn(learned.augmenter.policy)  # type: ignore[attr-defined]
 
 
 @pytest.mark.parametrize(
     "seed", [0, *(pytest.param(seed, marks=pytest.mark.slow) for seed in range(1, 20))]
 )
 def test_planted_truth(seed: int) -> None:
+    """Turns are the missing invariance; a mirror makes the one class the other."""
     learned = search(PLAN, seed)
-    found = raised(learned)
-    assert found["Turn"] > 1
-    assert found["Mirror"] < 0.2
-    assert learned.augmenter.describe()["search"]["learned"]
+    found = found_in(learned)
+    assert found["rot90"] > 1.3 / 6  # six elements are drawn alike before
+    assert "hflip" not in found
+    told = learned.augmenter.describe()["search"]
+    assert told["learned"]
+    tried = {way: effect for way, effect, _ in told["race"]["ways"]}
+    with_mirror = [effect for way, effect in tried.items() if "hflip" in way]
+    assert max(with_mirror) < tried[told["way"]]
 
 
 def test_rewards_of_pure_noise_end_as_nothing_learned() -> None:
@@ -82,7 +102,7 @@ def test_rewards_of_pure_noise_end_as_nothing_learned() -> None:
     for seed in range(200):
         present = design(8, 16, 3, Seeds(seed)) / 3
         rewards = gen(seed).normal(size=16)
-        claimed += surprise(present, rewards, OWNER, Seeds(seed), 200) < 0.05
+        claimed += surprise(present, rewards, KERNEL, Seeds(seed), 200) < 0.05
     assert claimed <= 20
 
 
@@ -91,12 +111,13 @@ def test_without_a_finding_the_policy_is_that_which_it_began_with() -> None:
     still = OperationSet(
         "still", tuple((f"no {i}", (Element("brightness", 1.0),)) for i in range(3))
     )
-    learned = search(replace(PLAN, operations=still, trials=6, checks=2), epochs=8)
+    learned = search(replace(PLAN, operations=still, ways=0, trials=6, checks=2), epochs=8)
     told = learned.augmenter.describe()
     assert not told["search"]["learned"]
     assert told["search"]["check"] is None
     assert "nothing was learned" in told["lines"][-1]
-    assert set(raised(learned).values()) == {1.0}
+    rows = told["search"]["elements"]
+    assert all(row["probability"] == row["before"] for row in rows)
 
 
 def test_the_effects_are_the_best_linear_unbiased_guess() -> None:
@@ -104,8 +125,9 @@ def test_the_effects_are_the_best_linear_unbiased_guess() -> None:
     present = design(8, 12, 3, Seeds(1)) / 3
     x = present - present.mean(0)
     rewards = x @ gen(2).normal(size=8) + gen(3).normal(size=12) * 0.1
-    found = posterior(present, rewards, OWNER)
-    kernel = np.where(OWNER[:, None] == OWNER, 0.5, 0.0) + 0.5 * np.eye(8)
+    found = posterior(present, rewards, KERNEL)
+    kernel = np.array([[1.0 if i == j else 0.5 * (a == b) for j, b in enumerate(OWNER)]
+                       for i, a in enumerate(OWNER)])  # fmt: skip
     noise2, effect2 = found.noise**2, found.ratio * found.noise**2
     of_rewards = effect2 * x @ kernel @ x.T + noise2 * np.eye(12)
     centred = rewards - rewards.mean()
@@ -126,6 +148,92 @@ def test_the_effects_are_the_best_linear_unbiased_guess() -> None:
     assert all(likelihood(ratio) <= best + 1e-9 for ratio in np.geomspace(1e-2, 1e4, 49))
 
 
+WAYS = structures_of(
+    OperationSet(
+        "ways",
+        (
+            ("crop", (Element("pad_crop", 0.125),)),
+            ("mirror", (Element("hflip"),)),
+            ("box", (Element("cutout", 0.5),)),
+            ("turn", (Element("rotate", values=(5.0, 10.0, 20.0, 30.0)),)),
+        ),
+    ),
+    2,
+)
+
+
+def test_ways_stand_around_what_is_drawn() -> None:
+    assert len(WAYS.all) == 2 * 2 * 2 * 4
+    told = {WAYS.told(way): WAYS.policy(way) for way in range(len(WAYS.all))}
+    assert len(told) == 32
+    assert WAYS.told(WAYS.prior) == "one operation drawn"
+    assert drawn(WAYS.policy(WAYS.prior)) == {"identity": 0.5, "rotate": 0.5}
+    most = told["pad_crop, hflip, cutout, two operations drawn"]
+    ops = [stage.branches[-1][0].op for stage in most.stages]
+    assert ops == ["hflip", "pad_crop", "rotate", "rotate", "cutout"]
+    assert most.stages[0].branches[0][0].p == 0.5
+    weak = told["one weak operation drawn"]
+    (branches,) = (stage.branches for stage in weak.stages)
+    assert [b[0].values for b in branches] == [(), (5.0, 10.0)]
+    assert told["no operation drawn"].does_nothing
+    even = drawn(WAYS.even())
+    assert even["pad_crop"] == even["cutout"] == 0.5
+    assert even["hflip"] == 0.25
+    assert even["rotate"] == pytest.approx(0.5)  # one draw of a half on average
+
+
+def test_ways_are_related_by_what_they_share() -> None:
+    kernel = WAYS.kernel(0.5)
+    rows = [tuple(each.values()) for each in WAYS.all]
+    for i, j in [(0, 0), (3, 17), (5, 30), (31, 0)]:
+        apart = sum(a != b for a, b in zip(rows[i], rows[j], strict=True))
+        assert kernel[i, j] == 0.5**apart
+    assert (np.linalg.eigvalsh(kernel) > 0).all()
+
+
+@dataclass
+class FakeBench:
+    """Rewards each way by its factors, more clearly the longer a trial is."""
+
+    noise: float
+    made: list[tuple[str, int]] = field(default_factory=list)
+
+    def run(self, asks: Sequence[Ask]) -> list[Trial | None]:
+        self.made += [(ask.name, ask.length) for ask in asks]
+        return [Trial(ask.name, self.reward(ask), 0.5) for ask in asks]
+
+    def reward(self, ask: Ask) -> float:
+        ops = drawn(ask.policy)
+        seed = int.from_bytes(ask.name.encode()[-8:], "little")
+        noise = self.noise * gen(seed).normal() / ask.length**0.5
+        return 0.3 * ("pad_crop" in ops) - 0.4 * ("hflip" in ops) + noise
+
+
+def test_the_race_finds_the_planted_way() -> None:
+    for seed in range(20):
+        bench = FakeBench(0.05)
+        found = race(bench, WAYS, 12, 3, Seeds(seed))  # type: ignore[arg-type]
+        assert found.learned
+        chosen = WAYS.all[found.chosen]
+        assert chosen["pad_crop"] == "yes"
+        assert chosen["hflip"] == "no"
+        assert [len(each) for each in found.rounds] == sizes(12, 3) == [12, 6, 3]
+        assert [length for _, length in bench.made] == [1] * 12 + [2] * 6 + [4] * 3
+        assert WAYS.prior in dict(found.rounds[0])
+        assert WAYS.prior in dict(found.rounds[-1])
+        assert found.chosen == found.rounds[-1][0][0]
+
+
+def test_a_race_that_tells_nothing_ends_with_what_it_began_with() -> None:
+    class Noise(FakeBench):
+        def reward(self, ask: Ask) -> float:
+            return float(gen(zlib.crc32(ask.name.encode()) + int(self.noise)).normal())
+
+    won = [race(Noise(seed), WAYS, 12, 3, Seeds(seed)) for seed in range(60)]  # type: ignore[arg-type]
+    assert sum(each.learned for each in won) <= 9  # 3 are expected, 9 in one of 500
+    assert all(each.learned or each.chosen == WAYS.prior for each in won)
+
+
 def test_every_element_has_its_turn() -> None:
     present = design(7, 21, 3, Seeds(0))
     assert set(present.sum(1)) <= {2, 3}
@@ -140,7 +248,7 @@ def test_every_element_has_its_turn() -> None:
 
 def test_odds_are_bounded() -> None:
     present = design(4, 40, 2, Seeds(0)) / 2
-    sure = posterior(present, present @ np.array([9.0, -9.0, 0.0, 0.0]), np.arange(4))
+    sure = posterior(present, present @ np.array([9.0, -9.0, 0.0, 0.0]), np.eye(4))
     weights = odds(sure)
     assert weights[0] == 8.0
     assert weights[1] == 1 / 32
@@ -196,13 +304,18 @@ def test_its_folder_is_read_again(tmp_path: Path) -> None:
 
 def test_a_search_among_what_an_audit_found_safe() -> None:
     chain = resolve(
-        "safe-augmentation:epochs=2,folds=2,pairs=false+aws:trials=4,checks=0,first=0.3"
+        "safe-augmentation:epochs=2,folds=2,pairs=false+aws:ways=4,rounds=1,trials=4,first=0.3"
     )
     learned = search(chain, epochs=4)
     audit, found = learned.augmenter.members  # type: ignore[attr-defined]
     safe = {f["name"] for f in audit.describe()["audit"]["findings"] if f["kept"]}
-    searched = {row["operation"] for row in found.describe()["search"]["elements"]}
-    assert searched == safe | {"identity"}
+    told = found.describe()["search"]
+    searched = {row["operation"] for row in told["elements"]}
+    around = {name for way, *_ in told["race"]["ways"] for name in way.split(", ")[:-1]}
+    assert searched | around - {"one weak operation drawn"} >= safe | {"identity"} - around
+    assert (searched | around) & {"hflip", "pad_crop", "cutout"} == safe & {
+        "hflip", "pad_crop", "cutout",
+    }  # fmt: skip
     assert audit.policy.does_nothing
 
 
@@ -256,7 +369,7 @@ def test_a_search_among_nothing_says_so() -> None:
     none = replace(PLAN, operations=OperationSet("none", ()))
     learned = search(none, keep=Keep(say=said.append))
     assert "nothing to search among" in said[0]
-    assert raised(learned) == {"identity": 1.0}
+    assert learned.augmenter.policy.does_nothing  # type: ignore[attr-defined]
 
 
 def test_settings_out_of_range_are_all_named() -> None:

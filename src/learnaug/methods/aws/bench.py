@@ -27,11 +27,13 @@ class Ask:
         name: unique within a search.
         policy: what it trains with.
         lap: keys its batches and draws; those of trials with the same lap are the same.
+        length: how many times as long as the shortest trial.
     """
 
     name: str
     policy: Policy
     lap: int = 0
+    length: int = 1
 
 
 @dataclass(frozen=True, slots=True)
@@ -62,7 +64,7 @@ class Bench:
         self.proxies, self.keep, self.most = proxies, keep, most
         self.results = rundir.Results(keep.checkpoints and keep.checkpoints / LOG, keep.say)
 
-    def run(self, asks: Sequence[Ask]) -> list[Trial]:
+    def run(self, asks: Sequence[Ask]) -> list[Trial | None]:
         """Return these trials in order, from the journal where they were made before a stop.
 
         Trials of one call know nothing of each other.
@@ -84,6 +86,7 @@ class Bench:
 
     def _made(self, ask: Ask) -> dict[str, Any]:
         own = PolicyAugmenter(ask.policy)
-        seen = [proxy.trial(own, ask.lap, self.keep)[-1] for proxy in self.proxies]
+        looks = (proxy.trial(own, ask.lap, self.keep, length=ask.length) for proxy in self.proxies)
+        seen = [each[-1] for each in looks]
         reward = -float(np.mean([look.nll for look in seen]))
         return {"reward": reward, "score": float(np.mean([look.score for look in seen]))}

@@ -10,40 +10,56 @@ import torch
 
 from learnaug.data import ImageSet
 from learnaug.data.folds import fold_of
-from learnaug.errors import ConfigError
+from learnaug.errors import ConfigError, nearest
 from learnaug.methods.augmenters import PolicyAugmenter
 from learnaug.methods.aws.augmenter import Searched
 from learnaug.methods.aws.bench import Bench
 from learnaug.methods.aws.proxy import Proxy, Schedule, shared
-from learnaug.methods.aws.search import Found, screened, told
-from learnaug.methods.aws.space import Space, space_of
+from learnaug.methods.aws.race import sizes
+from learnaug.methods.aws.screening import LEAST
+from learnaug.methods.aws.search import Found, searched, told
+from learnaug.methods.aws.structure import Structures, structures_of
 from learnaug.methods.base import UNNAMED, Budget, Learned, Learning
 from learnaug.ops import spaces
+from learnaug.ops.policy import Element, Policy
 from learnaug.ops.sets import OperationSet, operations_of
 from learnaug.seeds import Seeds
 from learnaug.training import Keep
 
 __all__ = ["AWS"]
 
-LEAST = 2  # elements
+STARTS = ("plain", "even")
+AROUND = tuple(
+    (element.op, (element,))
+    for element in (
+        Element("hflip"), Element("pad_crop", 0.125), Element("cutout", 0.5),
+    )
+)  # fmt: skip
+DEFAULT = OperationSet(
+    "trivialaugment", (*operations_of(spaces.trivialaugment(), "drawn").branches, *AROUND)
+)
 NOTHING = "there is nothing to search among: no operation but the identity is left"
 
 
 @dataclass(frozen=True, slots=True)
 class AWS:
-    """Search for a policy: which operations, at which strengths, help this data and this net.
+    """Search for a policy: what helps this data and this net, and how much of it.
 
-    It begins with TrivialAugment, and leaves it as it is where the trials tell its elements no
-    better apart than chance.
+    It begins with TrivialAugment, and leaves it as it is where the trials tell nothing apart.
 
     Args:
-        operations: what is searched over (`--ops FILE`); None: those of TrivialAugment.
+        operations: what is searched over (`--ops FILE`); None: those of TrivialAugment, and a
+            mirror, a padded crop and cutout, which stand around the drawn operation.
         bands: of strength of an operation that has a list of magnitudes.
-        trials: on random subsets of the elements.
+        ways: trials of the first round of the race over what stands around the drawn operation and
+            how many are drawn; 0: no race.
+        rounds: of the race; each has half as many trials as the one before it, twice as long.
+        trials: on random subsets of the elements that are drawn; 0: none.
         size: elements of a subset.
         checks: pairs of trials of what was found and of what it began with.
         first: share of a training that is made once, for all trials.
-        late: share of a training that each trial makes.
+        late: share of a training that each trial makes; in round r of the race 2^(r-1) times that.
+        start: what the first part is augmented with: "plain", nothing; "even", every way alike.
         folds: 1: the validation part scores the trials; k > 1: each of k parts of the training
             part in turn, k times as dear and less noisy.
 
@@ -53,17 +69,24 @@ class AWS:
 
     operations: OperationSet | None = field(default=None, metadata=UNNAMED)
     bands: int = 3
-    trials: int = 40
+    ways: int = 12
+    rounds: int = 3
+    trials: int = 16
     size: int = 4
-    checks: int = 4
-    first: float = 0.6
+    checks: int = 0
+    first: float = 0.4
     late: float = 0.05
+    start: str = "plain"
     folds: int = 1
 
     def __post_init__(self) -> None:
         rules = {
             "1 <= bands <= 31": 1 <= self.bands <= 31,
-            "4 <= trials <= 10000": 4 <= self.trials <= 10_000,
+            "ways = 0 or 4 <= ways <= 1000": self.ways == 0 or LEAST <= self.ways <= 1_000,
+            "1 <= rounds <= 6": 1 <= self.rounds <= 6,
+            "trials = 0 or 4 <= trials <= 10000": self.trials == 0
+            or LEAST <= self.trials <= 10_000,
+            "ways and trials not both 0": bool(self.ways or self.trials),
             "1 <= size <= 1000": 1 <= self.size <= 1_000,
             "0 <= checks <= 1000": 0 <= self.checks <= 1_000,
             "0 < first < 1": 0 < self.first < 1,
@@ -71,18 +94,27 @@ class AWS:
             "1 <= folds <= 20": 1 <= self.folds <= 20,
         }
         faults = [f"`{rule}` must hold" for rule, holds in rules.items() if not holds]
+        if self.start not in STARTS:
+            faults.append(f"start {self.start!r} is not known; {nearest(self.start, STARTS)}")
         if faults:
             raise ConfigError("the settings of aws break their rules", faults)
 
     @property
     def searched(self) -> OperationSet:
         """What is searched over."""
-        return self.operations or operations_of(spaces.trivialaugment(), "trivialaugment")
+        return self.operations or DEFAULT
 
     @property
     def repeats(self) -> float:
         """How many whole trainings the search costs, at most."""
-        return self.folds * (self.first + (self.trials + 2 * self.checks) * self.late)
+        return self.folds * (self.first + self._units * self.late)
+
+    @property
+    def _units(self) -> int:
+        """All trials, in lengths of the shortest."""
+        race = sizes(self.ways, self.rounds) if self.ways else []
+        raced = sum(count * (1 << number) for number, count in enumerate(race))
+        return raced + self.trials + 2 * self.checks
 
     def config(self) -> dict[str, Any]:
         """Return the settings as plain JSON data."""
@@ -98,28 +130,27 @@ class AWS:
             RunError: a loss or gradient is not finite.
             Stopped: `keep.stop` asked for it; what is trained and tried is kept.
         """
-        space = space_of(self.searched, self.bands)
-        if len(space) < LEAST:
+        ways = structures_of(self.searched, self.bands)
+        if len(ways.all) * len(ways.space) == 1:
             keep.say(f"aws: {NOTHING}")
-            told_so = {"lines": [NOTHING], "learned": False, "elements": space.told(1.0)}
-            return Learned(Searched(space.policy(1.0, self.searched.name), told_so))
-        proxies = self._proxies(data, space, seeds, device, budget, keep)
+            told_so = {"lines": [NOTHING], "learned": False, "elements": ways.space.told(1.0)}
+            return Learned(Searched(ways.policy(ways.prior, name=self.searched.name), told_so))
+        proxies = self._proxies(data, ways, seeds, device, budget, keep)
         start = self.folds * self.first / self.repeats
-        bench = Bench(proxies, keep.part("trials", start, 1 - start), self._most)
-        found = screened(bench, space, self.trials, self.size, self.checks, seeds.child("search"))
+        bench = Bench(proxies, keep.part("trials", start, 1 - start), self._units)
+        found = searched(
+            bench, ways, race_trials=self.ways, rounds=self.rounds, trials=self.trials,
+            size=self.size, checks=self.checks, seeds=seeds.child("search"),
+        )  # fmt: skip
         if not found.learned:
-            keep.say("aws: " + told(found, space)[-1])
-        policy = space.policy(found.weights, "aws" if found.learned else self.searched.name)
-        return Learned(Searched(policy, _audit(found, space, self)))
-
-    @property
-    def _most(self) -> int:
-        return self.trials + 2 * self.checks
+            keep.say("aws: " + told(found)[-1])
+        policy = found.policy("aws" if found.learned else self.searched.name)
+        return Learned(Searched(policy, _audit(found, self)))
 
     def _proxies(
         self,
         data: Learning,
-        space: Space,
+        ways: Structures,
         seeds: Seeds,
         device: torch.device,
         budget: Budget,
@@ -128,13 +159,13 @@ class AWS:
         """Return the proxy of every fold after the first part of its training."""
         schedule = Schedule(data.recipe, self.first, self.late)
         each = self.first / self.repeats
-        prior = PolicyAugmenter(space.policy(1.0, "prior"))
+        start = PolicyAugmenter(ways.even() if self.start == "even" else Policy((), "plain"))
         made = []
         for number, parts in enumerate(_parts(data, self.folds, seeds.child("folds"))):
             own = keep.part(f"fold-{number}", number * each, each)
             made.append(
                 shared(
-                    data.net(data.init), parts, prior,
+                    data.net(data.init), parts, start,
                     data.before, schedule, seeds=seeds.child("proxy", number), device=device,
                     precision=budget.precision, keep=own,
                 )
@@ -153,16 +184,35 @@ def _parts(data: Learning, folds: int, seeds: Seeds) -> list[tuple[ImageSet, Ima
     ]
 
 
-def _audit(found: Found, space: Space, method: AWS) -> dict[str, Any]:
+def _audit(found: Found, method: AWS) -> dict[str, Any]:
     """Return the search as plain JSON data, with "lines" for people."""
+    ways, raced, screened = found.ways, found.raced, found.screened
     return {
-        "lines": told(found, space),
+        "lines": told(found),
         "settings": method.config(),
         "learned": found.learned,
-        "permuted_reward_p": round(found.p, 5),
-        **found.posterior.to_json(),
-        "elements": space.told(found.weights),
-        "check": None if found.check is None else {
+        "way": ways.told(found.way),
+        "before": ways.told(ways.prior),
+        "race": raced and {
+            "permuted_reward_p": round(raced.p, 5),
+            **raced.posterior.to_json(),
+            "ways": [
+                [ways.told(way), round(float(mean), 6), round(float(sd), 6)]
+                for way, (mean, sd) in enumerate(
+                    zip(raced.posterior.mean, raced.posterior.sd, strict=True)
+                )
+            ],
+            "rounds": [
+                [[ways.told(way), round(reward, 6)] for way, reward in each]
+                for each in raced.rounds
+            ],
+        },
+        "screen": screened and {
+            "permuted_reward_p": round(screened.p, 5),
+            **screened.posterior.to_json(),
+        },
+        "elements": ways.space.told(found.weights),
+        "check": found.check and {
             "nats": found.check.mean, "interval": found.check.interval, "pairs": found.check.n,
         },
         "trials": [[t.name, round(t.reward, 6), round(t.score, 6)] for t in found.trials],

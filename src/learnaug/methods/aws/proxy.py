@@ -92,11 +92,13 @@ class Proxy:
         self.task, self.valid, self.before, self.seeds = task, valid, before, seeds
         self.start: dict[str, Tensor] = {k: v.clone() for k, v in task.tensors().items()}
         _, self.updates = schedule.updates(len(task.train))
-        task.recipe, task.updates = schedule.trial(len(task.train))
+        task.recipe, self.fall = schedule.trial(len(task.train))
         self.due: set[int] = set()
         self.seen: list[Look] = []
 
-    def trial(self, own: Augmenter, lap: int, keep: Keep, looks: int = 1) -> list[Look]:
+    def trial(
+        self, own: Augmenter, lap: int, keep: Keep, looks: int = 1, length: int = 1
+    ) -> list[Look]:
         """Return what the validation pictures say of a trial, after even shares of its updates.
 
         Args:
@@ -104,17 +106,19 @@ class Proxy:
             lap: see `seeds`.
             keep: asked for a stop after every update.
             looks: how many, the last one at the end.
+            length: how many times as long as the schedule says, its rate falling over all of it.
 
         Raises:
             Stopped: `keep.stop` asked for it; the trial is lost.
         """
+        updates, self.task.updates = length * self.updates, length * self.fall
         self.task.restore(self.start)
         self.task.curriculum = (Phase(behind(self.before, own)),)
-        self.due = {round(self.updates * (i + 1) / looks) for i in range(looks)}
+        self.due = {round(updates * (i + 1) / looks) for i in range(looks)}
         self.seen = []
         alone = replace(keep, checkpoints=None, log=None, progress=silent)
         with nets.forked(self.task.device):
-            run(self, self.updates, self.seeds.child("lap", lap), alone)
+            run(self, updates, self.seeds.child("lap", lap), alone)
         return self.seen
 
     def step(self, update: int, seeds: Seeds) -> float:

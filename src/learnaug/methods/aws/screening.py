@@ -6,8 +6,8 @@ reward of one policy over all the pairs that it drew, and so leaves the effects 
 noise of those draws (benchmarks/search.py).
 
 Model: r = mean + X b + e with X_ij the probability of element j in trial i, e ~ N(0, s²) and
-b ~ N(0, t² K). K is 1 on the diagonal and RELATED between elements of one operation. Both variances
-are those that make the rewards most likely (type II maximum likelihood, on a grid of t²/s²).
+b ~ N(0, t² K), K given: how the effects are related. Both variances are those that make the rewards
+most likely (type II maximum likelihood, on a grid of t²/s²).
 """
 
 from __future__ import annotations
@@ -21,9 +21,18 @@ from scipy.special import ndtr
 
 from learnaug.seeds import Seeds
 
-__all__ = ["Posterior", "design", "odds", "posterior", "surprise"]
+__all__ = [
+    "LEAST",
+    "RELATED",
+    "Posterior",
+    "design",
+    "odds",
+    "posterior",
+    "related",
+    "surprise",
+]
 
-RELATED = 0.5  # prior correlation of two strengths of one operation
+RELATED = 0.5  # prior correlation of two strengths of one operation, or of two neighbours
 RATIOS = np.concatenate([[0.0], np.geomspace(1e-2, 1e4, 49)])  # t² / s² that are looked at
 SHUFFLES = 1_000
 LEAST = 4  # trials; fewer say nothing
@@ -90,18 +99,29 @@ def design(elements: int, trials: int, size: int, seeds: Seeds) -> Bools:
     return rows
 
 
-def posterior(shares: Floats, rewards: Floats, owner: Ints) -> Posterior:
+def related(owner: Ints) -> Floats:
+    """Return K for elements: RELATED between those of one operation, 1 on the diagonal: [n, n].
+
+    Args:
+        owner: int64 [n], operation of each element.
+    """
+    kernel = np.where(owner[:, None] == owner[None], RELATED, 0.0)
+    np.fill_diagonal(kernel, 1.0)
+    return kernel
+
+
+def posterior(shares: Floats, rewards: Floats, kernel: Floats) -> Posterior:
     """Return what T trials say of the effects.
 
     Args:
         shares: float [T, n], probability of each element in each trial.
         rewards: float [T].
-        owner: int64 [n], operation of each element.
+        kernel: K, float [n, n].
     """
     trials, elements = shares.shape
     if trials < LEAST:
         return Posterior(np.zeros(elements), np.zeros(elements), 0.0, 0.0, 0.0)
-    space = _Space(shares, owner)
+    space = _Space(shares, kernel)
     found = space.fit(rewards[:, None])
     ratio, noise = float(RATIOS[found.best[0]]), float(found.noise[0])
     gain = (
@@ -126,10 +146,8 @@ class _Fits:
 class _Space:
     """The trials of a search, in the directions in which their covariance is diagonal."""
 
-    def __init__(self, shares: Floats, owner: Ints) -> None:
-        trials = len(shares)
-        self.kernel = np.where(owner[:, None] == owner[None], RELATED, 0.0)
-        np.fill_diagonal(self.kernel, 1.0)
+    def __init__(self, shares: Floats, kernel: Floats) -> None:
+        trials, self.kernel = len(shares), kernel
         self.x = shares - shares.mean(0)
         # The mean takes one of the T directions: the others are spanned by these columns.
         contrasts = np.linalg.qr(np.eye(trials)[:, 1:] - 1 / trials)[0]
@@ -150,7 +168,7 @@ class _Space:
 
 
 def surprise(
-    shares: Floats, rewards: Floats, owner: Ints, seeds: Seeds, shuffles: int = SHUFFLES
+    shares: Floats, rewards: Floats, kernel: Floats, seeds: Seeds, shuffles: int = SHUFFLES
 ) -> float:
     """Return the p-value of the permuted-reward control: shuffled rewards that fit as well.
 
@@ -158,7 +176,7 @@ def surprise(
     anew; (1 + as good) / (1 + shuffles), Phipson and Smyth 2010. 1 with too few trials.
 
     Args:
-        shares, rewards, owner: as for `posterior`.
+        shares, rewards, kernel: as for `posterior`.
         seeds: keys the shuffles.
         shuffles: how many.
     """
@@ -166,7 +184,7 @@ def surprise(
         return 1.0
     gen = seeds.numpy()
     columns = [rewards, *(gen.permutation(rewards) for _ in range(shuffles))]
-    found = _Space(shares, owner).fit(np.stack(columns, 1)).evidence
+    found = _Space(shares, kernel).fit(np.stack(columns, 1)).evidence
     return float((found >= found[0] - 1e-12).sum() / (1 + shuffles))
 
 

@@ -1,4 +1,4 @@
-"""The search: independent trials on subsets of the elements, then a check of what they found."""
+"""The search: a race over the ways to augment, then trials on subsets of what is drawn."""
 
 from __future__ import annotations
 
@@ -9,16 +9,44 @@ from numpy.typing import NDArray
 
 from learnaug import stats
 from learnaug.methods.aws.bench import Ask, Bench, Trial
-from learnaug.methods.aws.screening import Posterior, design, odds, posterior, surprise
-from learnaug.methods.aws.space import Space
+from learnaug.methods.aws.race import LEVEL, Raced, race
+from learnaug.methods.aws.screening import (
+    Posterior,
+    design,
+    odds,
+    posterior,
+    related,
+    surprise,
+)
+from learnaug.methods.aws.structure import Structures
+from learnaug.ops.policy import Policy
 from learnaug.seeds import Seeds
 
-__all__ = ["Found", "effective", "screened", "told"]
+__all__ = ["Found", "Screened", "effective", "searched", "told"]
 
-LEVEL = 0.05  # of the permuted-reward control
 SUBSET = "subset"
 
 Floats = NDArray[np.float64]
+
+
+@dataclass(frozen=True, slots=True)
+class Screened:
+    """What trials on subsets of the elements found.
+
+    Args:
+        weights: float [n], of the elements, times their prior.
+        posterior: of the effects.
+        p: of the permuted-reward control.
+    """
+
+    weights: Floats
+    posterior: Posterior
+    p: float
+
+    @property
+    def learned(self) -> bool:
+        """Whether chance does not explain the rewards; else the weights are even."""
+        return self.p < LEVEL
 
 
 @dataclass(frozen=True, slots=True)
@@ -26,82 +54,160 @@ class Found:
     """What a search found.
 
     Args:
-        weights: float [n], of the elements, times their prior.
-        posterior: of the effects.
-        p: of the permuted-reward control.
-        learned: whether p is below 0.05; else the weights are even.
+        ways: what it raced over.
+        raced: the race; None: there was none.
+        screened: what the trials on subsets found; None: there were none.
         check: rewards of the found policy against those of the prior; None: not compared.
         trials: all of them, in order.
     """
 
-    weights: Floats
-    posterior: Posterior
-    p: float
-    learned: bool
+    ways: Structures
+    raced: Raced | None
+    screened: Screened | None
     check: stats.Paired | None
     trials: tuple[Trial, ...]
 
+    @property
+    def way(self) -> int:
+        """Number of the found combination."""
+        return self.raced.chosen if self.raced else self.ways.prior
 
-def screened(
-    bench: Bench, space: Space, trials: int, size: int, checks: int, seeds: Seeds
+    @property
+    def weights(self) -> Floats | float:
+        """Of the elements, times their prior: float [n], or 1 where all are as before."""
+        return self.screened.weights if self.screened else 1.0
+
+    @property
+    def learned(self) -> bool:
+        """Whether the found policy is another than the one it began with."""
+        moved = self.way != self.ways.prior
+        return moved or bool(self.screened and self.screened.learned)
+
+    def policy(self, name: str) -> Policy:
+        """Return the found policy."""
+        return self.ways.policy(self.way, self.weights, name)
+
+
+def searched(
+    bench: Bench,
+    ways: Structures,
+    *,
+    race_trials: int,
+    rounds: int,
+    trials: int,
+    size: int,
+    checks: int,
+    seeds: Seeds,
 ) -> Found:
-    """Return what trials on random subsets find, and what the found policy gains over the prior.
+    """Return what a race and then trials on subsets find.
 
     Args:
         bench: makes the trials.
-        space: n elements.
-        trials: on subsets.
+        ways: combinations, and the elements that are drawn from.
+        race_trials: of the first round; 0: no race.
+        rounds: of the race.
+        trials: on subsets; 0: none.
         size: elements of a subset.
         checks: pairs of trials of the found policy and of the prior, each pair with batches and
             draws of its own.
-        seeds: key the subsets and the shuffles.
+        seeds: key the order, the subsets and the shuffles.
     """
-    owner = np.array(space.owner)
+    raced = race(bench, ways, race_trials, rounds, seeds.child("race")) if race_trials else None
+    way = raced.chosen if raced else ways.prior
+    screened = None
+    if trials and ways.draws(way) and len(ways.space) > size:
+        screened = _screened(bench, ways, way, trials, size, seeds)
+    found = Found(ways, raced, screened, None, bench.trials)
+    if not (found.learned and checks):
+        return found
+    asks = [
+        Ask(f"{name}-{lap}", policy, lap)
+        for name, policy in (("found", found.policy("found")), ("prior", ways.policy(ways.prior)))
+        for lap in range(1, checks + 1)
+    ]
+    held = [trial.reward for trial in bench.run(asks) if trial]
+    check = stats.paired(held[:checks], held[checks:]) if len(held) == len(asks) else None
+    return Found(ways, raced, screened, check, bench.trials)
+
+
+def _screened(
+    bench: Bench, ways: Structures, way: int, trials: int, size: int, seeds: Seeds
+) -> Screened:
+    """Return what trials on random subsets find of the elements, drawn in this way."""
+    space = ways.space
     present = design(len(space), trials, size, seeds.child("subsets")).astype(np.float64)
-    made = bench.run(
-        [
-            Ask(f"{SUBSET}-{number}", space.policy(chosen, "subset"))
-            for number, chosen in enumerate(present)
-        ]
-    )
-    rewards = np.array([trial.reward for trial in made])
-    shares = np.array([space.chances(chosen) for chosen in present])
-    found = posterior(shares, rewards, owner)
-    p = surprise(shares, rewards, owner, seeds.child("shuffles"))
-    learned = p < LEVEL
-    weights = odds(found) if learned else np.ones(len(space))
-    check = None
-    if learned and checks:
-        asks = [
-            Ask(f"{name}-{lap}", space.policy(tried, name), lap)
-            for name, tried in (("found", weights), ("prior", 1.0))
-            for lap in range(1, checks + 1)
-        ]
-        held = [trial.reward for trial in bench.run(asks)]
-        check = stats.paired(held[:checks], held[checks:])
-    return Found(weights, found, p, learned, check, bench.trials)
+    asks = [
+        Ask(f"{SUBSET}-{number}", ways.policy(way, chosen, "subset"))
+        for number, chosen in enumerate(present)
+    ]
+    made = [
+        (chosen, trial) for chosen, trial in zip(present, bench.run(asks), strict=True) if trial
+    ]
+    rewards = np.array([trial.reward for _, trial in made])
+    shares = np.array([space.chances(chosen) for chosen, _ in made]).reshape(-1, len(space))
+    kernel = related(np.array(space.owner))
+    found = posterior(shares, rewards, kernel)
+    p = surprise(shares, rewards, kernel, seeds.child("shuffles"))
+    return Screened(odds(found) if p < LEVEL else np.ones(len(space)), found, p)
 
 
-def told(found: Found, space: Space) -> list[str]:
+def told(found: Found) -> list[str]:
     """Return what a search found, in words: what speaks for it first, then the policy."""
-    chances = space.chances(found.weights)
-    subsets = sum(trial.name.startswith(SUBSET) for trial in found.trials)
-    head = f"{subsets} trials, each with a few of {len(space)} elements; "
-    lines = [head + f"{100 * found.p:.1f} % of shuffled rewards fit as well"]
+    ways, space = found.ways, found.ways.space
+    lines = [*_told_race(found), *_told_elements(found)]
     if not found.learned:
-        nothing = "nothing was learned: chance explains the rewards, and all is drawn as before"
-        return [*lines, nothing]
-    lines.append(
-        f"effects are {found.posterior.ratio**0.5:.2f} times the noise of a trial; effective "
-        f"number of elements {effective(chances):.1f}, before {effective(space.chances()):.1f}"
-    )
+        return [*lines, "nothing was learned: the policy is what it began with"]
     if found.check:
         lines.append(_checked(found.check))
+    if not ways.draws(found.way):
+        return [*lines, f"found: {ways.told(found.way)}"]
     rows = space.told(found.weights)
-    return lines + [
-        f"{100 * row['probability']:4.1f} % (before {100 * row['before']:.1f} %)  {row['does']}"
-        for row in rows
+    return [
+        *lines,
+        f"found: {ways.told(found.way)}, of these:",
+        *(
+            f"{100 * row['probability']:4.1f} % (before {100 * row['before']:.1f} %)  {row['does']}"
+            for row in rows
+        ),
     ]
+
+
+def _told_race(found: Found) -> list[str]:
+    raced, ways = found.raced, found.ways
+    if raced is None:
+        return []
+    first, last = raced.rounds[0], raced.rounds[-1]
+    head = f"race: {len(first)} of {len(ways.all)} ways to augment tried; "
+    lines = [head + f"{100 * raced.p:.1f} % of shuffled rewards fit as well"]
+    if not raced.learned:
+        return [*lines, f"chance explains the rewards: {ways.told(ways.prior)}, as it began"]
+    known = dict(last)
+    if raced.chosen != ways.prior and ways.prior in known:
+        margin = known[raced.chosen] - known[ways.prior]
+        lines.append(
+            f"{ways.told(raced.chosen)}: {margin:+.3f} nats of validation log likelihood over "
+            f"{ways.told(ways.prior)} in the last round, which had the same trial"
+        )
+    else:
+        lines.append(f"{ways.told(raced.chosen)} came first among {len(last)} in the last round")
+    return lines
+
+
+def _told_elements(found: Found) -> list[str]:
+    screened, space = found.screened, found.ways.space
+    if screened is None:
+        return []
+    subsets = sum(trial.name.startswith(SUBSET) for trial in found.trials)
+    line = (
+        f"{subsets} trials, each with a few of {len(space)} elements; "
+        f"{100 * screened.p:.1f} % of shuffled rewards fit as well"
+    )
+    if not screened.learned:
+        return [line, "chance explains these rewards: all elements are drawn as before"]
+    chances = space.chances(screened.weights)
+    numbers = f"{effective(chances):.1f}, before {effective(space.chances()):.1f}"
+    size = f"effects are {screened.posterior.ratio**0.5:.2f} times the noise of a trial"
+    return [line, f"{size}; effective number of elements {numbers}"]
 
 
 def effective(chances: Floats) -> float:

@@ -13,7 +13,7 @@ from learnaug.ops.policy import Element, Policy, Stage
 from learnaug.ops.sets import OperationSet
 from learnaug.ops.table import TABLE
 
-__all__ = ["Space", "space_of"]
+__all__ = ["Branch", "Space", "space_of"]
 
 BANDS = 3
 STILL = ("identity", (Element("identity"),))
@@ -31,12 +31,14 @@ class Space:
         branches: what each element does.
         prior: probability of each element before anything is learned: operations alike, and so the
             bands of one.
+        weak: whether an element is the weakest of its operation.
     """
 
     names: tuple[str, ...]
     owner: tuple[int, ...]
     branches: tuple[Branch, ...]
     prior: tuple[float, ...]
+    weak: tuple[bool, ...]
 
     def __len__(self) -> int:
         return len(self.branches)
@@ -99,6 +101,7 @@ def space_of(operations: OperationSet, bands: int = BANDS) -> Space:
         tuple(number for number, (_, parts) in enumerate(rows) for _ in parts),
         tuple(part for _, parts in rows for part in parts),
         tuple(share * weight for _, parts in rows for weight in _weights(parts)),
+        tuple(band == 0 for _, parts in rows for band in range(len(parts))),
     )
 
 
