@@ -18,7 +18,7 @@ from learnaug.methods.aws.proxy import Proxy, Schedule, shared
 from learnaug.methods.aws.search import Found, screened, told
 from learnaug.methods.aws.space import Space, space_of
 from learnaug.methods.base import UNNAMED, Budget, Learned, Learning
-from learnaug.ops import spaces
+from learnaug.ops import spaces, without
 from learnaug.ops.sets import OperationSet, operations_of
 from learnaug.seeds import Seeds
 from learnaug.training import Keep
@@ -46,6 +46,7 @@ class AWS:
         late: share of a training that each trial makes.
         folds: 1: the validation part scores the trials; k > 1: each of k parts of the training
             part in turn, k times as dear and less noisy.
+        without: how many of the likeliest operations of what was found are left out again.
 
     Raises:
         ConfigError: one or more settings are out of range (all are named).
@@ -59,8 +60,10 @@ class AWS:
     first: float = 0.6
     late: float = 0.05
     folds: int = 1
+    without: int = 0
 
     def __post_init__(self) -> None:
+        most = max(0, len(self.searched.branches) - 1)
         rules = {
             "1 <= bands <= 31": 1 <= self.bands <= 31,
             "4 <= trials <= 10000": 4 <= self.trials <= 10_000,
@@ -69,6 +72,7 @@ class AWS:
             "0 < first < 1": 0 < self.first < 1,
             "0 < late <= 1": 0 < self.late <= 1,
             "1 <= folds <= 20": 1 <= self.folds <= 20,
+            f"0 <= without <= {most}": 0 <= self.without <= most,
         }
         faults = [f"`{rule}` must hold" for rule, holds in rules.items() if not holds]
         if faults:
@@ -110,7 +114,8 @@ class AWS:
         if not found.learned:
             keep.say("aws: " + told(found, space)[-1])
         policy = space.policy(found.weights, "aws" if found.learned else self.searched.name)
-        return Learned(Searched(policy, _audit(found, space, self)))
+        left = without(policy, self.without)
+        return Learned(Searched(left, _audit(found, space, self)))
 
     @property
     def _most(self) -> int:
