@@ -17,7 +17,16 @@ import torch
 from learnaug import nets
 from learnaug.data import Batch, ImageSet, make_batch
 from learnaug.errors import UsageError
-from learnaug.methods import METHODS, Budget, Learned, Learning, card, load_augmenter, resolve
+from learnaug.methods import (
+    METHODS,
+    Budget,
+    Learned,
+    Learning,
+    card,
+    load_augmenter,
+    resolve,
+    rows_of,
+)
 from learnaug.seeds import Seeds
 from learnaug.training import Augmenter, Keep, Recipe
 
@@ -183,11 +192,12 @@ def without_labels(augmenter: Augmenter, images: Any) -> tuple[Any, str]:
 
 def check_has_a_card(name: str, tmp: Path) -> None:
     """Its card says what it is, where it comes from and how to use it."""
-    text = card(name)
+    row = rows_of(name)[0]
+    text = card(row)
     assert text.startswith("# ")
     assert len(text) > 400
     assert "learnaug compare" in text
-    assert METHODS[name].summary
+    assert METHODS[row].summary
 
 
 CHECKS: tuple[Check, ...] = tuple(

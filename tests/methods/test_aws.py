@@ -175,6 +175,8 @@ def test_ways_stand_around_what_is_drawn() -> None:
     weak = told["one weak operation drawn"]
     (branches,) = (stage.branches for stage in weak.stages)
     assert [b[0].values for b in branches] == [(), (5.0, 10.0)]
+    subset = WAYS.policy(list(told).index("one weak operation drawn"), np.array([0.0, 3.0]))
+    assert drawn(subset) == {"rotate": 1.0}
     assert told["no operation drawn"].does_nothing
     even = drawn(WAYS.even())
     assert even["pad_crop"] == even["cutout"] == 0.5

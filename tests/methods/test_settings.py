@@ -97,8 +97,8 @@ def test_all_faults_at_once():
     assert len(caught.value.where) == 3
 
 
-def test_a_fixed_policy_has_no_settings():
-    with pytest.raises(UsageError, match="this method has no settings"):
+def test_a_fixed_policy_has_one_setting():
+    with pytest.raises(UsageError, match="known: without"):
         resolve("flip-crop+cutout:size=3")
 
 

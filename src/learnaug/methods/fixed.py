@@ -31,17 +31,25 @@ class Fixed:
     Args:
         policy: what every picture is augmented with.
         over: the same rule over the operations that another method found; None: it has none.
+        without: how many of its likeliest operations are left out (`learnaug.ops.without`).
+
+    Raises:
+        ConfigError: so many cannot be left out.
     """
 
     policy: ops.Policy
     over: Callable[[OperationSet], ops.Policy] | None = field(
         default=None, compare=False, metadata=UNNAMED
     )
+    without: int = 0
+
+    def __post_init__(self) -> None:
+        ops.without(self.policy, self.without)
 
     @property
     def augmenter(self) -> PolicyAugmenter:
-        """What draws from the policy."""
-        return PolicyAugmenter(self.policy)
+        """What draws from the policy, without what is left out."""
+        return PolicyAugmenter(ops.without(self.policy, self.without))
 
     def learn(
         self, data: Learning, *, seeds: Seeds, device: torch.device, budget: Budget, keep: Keep
@@ -51,7 +59,7 @@ class Fixed:
 
     def config(self) -> dict[str, Any]:
         """Return the policy as plain JSON data."""
-        return {"policy": self.policy.to_json()}
+        return {"policy": self.augmenter.policy.to_json()}
 
 
 @dataclass(frozen=True, slots=True)
@@ -85,7 +93,8 @@ class Chained:
         for i, member in enumerate(self.members):
             takers = [draws for m in self.members[i + 1 :] if (draws := _draws(m))]
             if found and finder and isinstance(member, Fixed) and member.over:
-                acting = (*acting, replace(finder, policy=member.over(found)))
+                drawn = ops.without(member.over(found), member.without)
+                acting = (*acting, replace(finder, policy=drawn))
                 target, curriculum = None, ()
                 continue
             if found and finder and _draws(member):

@@ -18,8 +18,10 @@ from learnaug.methods.fixed import Chained, Fixed
 from learnaug.methods.folders import load_folder
 from learnaug.methods.merge import ClassMixup, MeanOfK, SmartAugmentation
 from learnaug.methods.merge.augmenter import require_unmixed
+from learnaug.methods.published import Published
 from learnaug.methods.safe import SafeAugmentation
 from learnaug.methods.settings import configured, parted
+from learnaug.methods.timed import Timed
 from learnaug.ops import over, spaces
 from learnaug.ops.sets import OperationSet, operations_of
 from learnaug.training import Augmenter
@@ -100,6 +102,14 @@ def _set_of(operations: Operations) -> OperationSet | None:
     return operations_of(ops.restrict(spaces.trivialaugment(), operations), "allowed")
 
 
+def _fixed_policies() -> dict[str, ops.Policy]:
+    """Return the policies of the fixed methods by name."""
+    # `timed` asks for them when it is made: to make it here would never end.
+    rows = {n: row for n, row in METHODS.items() if row.kind != "learned" and n != "timed"}
+    made = {name: row.make(None) for name, row in rows.items()}
+    return {name: method.policy for name, method in made.items() if isinstance(method, Fixed)}
+
+
 METHODS: dict[str, Row] = {
     "none": Row(_given(lambda: ops.Policy((), "none")), "the pictures as they are", "control"),
     "flip-crop": Row(
@@ -141,6 +151,16 @@ METHODS: dict[str, Row] = {
         "a random pair of the 36 elements that policy search draws from",
         "control",
         takes_ops=True,
+    ),
+    "timed": Row(
+        lambda names: Timed(_fixed_policies),
+        "a fixed policy in a part of the training only, early or late",
+        default=False,
+    ),
+    "published": Row(
+        lambda names: Published(),
+        "a policy that a search of ours found, with its evidence",
+        default=False,
     ),
     "smart-augmentation": Row(
         lambda names: SmartAugmentation(),
@@ -223,8 +243,8 @@ def resolve(name: str, operations: Operations = None) -> Method:
 
     Raises:
         UsageError: a name is not in METHODS (the nearest one is named), a setting is wrong, or
-            something stands behind a method that trains its target along, or mixes classes in
-            front of one that merges within a class.
+            something stands behind a method that trains its target along or acts at its time, or
+            mixes classes in front of one that merges within a class.
 
     Example:
         >>> type(resolve("flip-crop+cutout")).__name__
@@ -242,7 +262,11 @@ def resolve(name: str, operations: Operations = None) -> Method:
         )
     parts = [configured(METHODS[parted(part)[0]].make(operations), part) for part in names]
     _require_joint_last(names, parts)
+    _require_timed_last(names, parts)
     _require_unmixed(parts)
+    for part in parts:
+        if isinstance(part, Published):
+            part.require()
     return parts[0] if len(parts) == 1 else Chained(tuple(parts))
 
 
@@ -267,6 +291,17 @@ def _require_joint_last(names: list[str], parts: list[Method]) -> None:
             "stands behind it",
             mend=f"{whole} trains a fresh target with all of the chain",
         )
+
+
+def _require_timed_last(names: list[str], parts: list[Method]) -> None:
+    """Refuse what stands behind a timed policy: a chain keeps the times of its last member only."""
+    for place, part in enumerate(parts[:-1]):
+        if isinstance(part, Timed):
+            front = "+".join([*names[:place], *names[place + 1 :], names[place]])
+            raise UsageError(
+                f"{names[place]!r} must be the last of a chain, which keeps the times of no other",
+                mend=f"{front} has it last",
+            )
 
 
 def _require_unmixed(parts: list[Method]) -> None:
@@ -319,7 +354,7 @@ def augmenter(name: str, operations: Operations = None) -> Augmenter:
 
 
 def _fixed(method: Method, name: str) -> Augmenter:
-    if isinstance(method, Fixed | MeanOfK | ClassMixup):
+    if isinstance(method, Fixed | MeanOfK | ClassMixup | Timed | Published):
         return method.augmenter
     if isinstance(method, Chained):
         return Chain(tuple(_fixed(member, name) for member in method.members))

@@ -14,6 +14,7 @@ from learnaug.ops.policy import Element as Element
 from learnaug.ops.policy import Policy as Policy
 from learnaug.ops.policy import Stage as Stage
 from learnaug.ops.restrict import restrict as restrict
+from learnaug.ops.restrict import without as without
 from learnaug.ops.sets import OperationSet as OperationSet
 from learnaug.ops.table import TABLE as TABLE
 from learnaug.ops.table import Op as Op

@@ -8,7 +8,7 @@ from typing import Any
 
 from learnaug import rundir
 from learnaug.errors import RunError, UsageError, nearest
-from learnaug.reproduce import audits, neural, safe, smart
+from learnaug.reproduce import audits, aws, neural, safe, smart
 from learnaug.reproduce.found import Found
 from learnaug.reproduce.paired import built, told
 from learnaug.reproduce.rows import Audit, AuditTable, Block, Scale, Table
@@ -22,6 +22,7 @@ PAPERS: dict[str, Mapping[str, Table | AuditTable]] = {
     "smart-augmentation": smart.TABLES,
     "neural-augmentation": neural.TABLES,
     "safe-augmentation": safe.TABLES,
+    "aws": aws.TABLES,
 }
 SCALES = ("small", "paper")
 NO_GPU = "no GPU is used: what --scale paper costs here is said next; --scale small takes hours"
@@ -72,7 +73,7 @@ def run(
     shown as such.
 
     Args:
-        paper: "smart-augmentation", "neural-augmentation" or "safe-augmentation".
+        paper: "smart-augmentation", "neural-augmentation", "safe-augmentation" or "aws".
         table: "table-1", ….
         scale: "small" for a CPU; "paper": its sizes and epochs.
         only: blocks of the table to run, by their keys; (): all. What is done of the others is

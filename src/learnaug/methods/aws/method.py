@@ -211,7 +211,7 @@ def _audit(found: Found, method: AWS) -> dict[str, Any]:
             "permuted_reward_p": round(screened.p, 5),
             **screened.posterior.to_json(),
         },
-        "elements": ways.space.told(found.weights),
+        "elements": ways.space_of(found.way).told(found.weights),
         "check": found.check and {
             "nats": found.check.mean, "interval": found.check.interval, "pairs": found.check.n,
         },

@@ -23,6 +23,7 @@ from learnaug.methods.base import Budget, Learned, Learning
 from learnaug.ops import spaces
 from learnaug.ops.describe import describe_branch
 from learnaug.ops.policy import Policy
+from learnaug.ops.restrict import without
 from learnaug.seeds import Seeds
 from learnaug.training import Keep, Phase
 
@@ -30,6 +31,7 @@ __all__ = ["PaperAWS"]
 
 BEST = 2  # looks whose mean is the reward
 PAIRS = 2  # the stage of the pairs, behind flip and crop
+OPERATIONS = 14  # of the 36 elements
 SHUFFLED = 5  # searches with rewards dealt out anew
 TOLD = 12  # pairs that are named
 
@@ -50,6 +52,7 @@ class PaperAWS:
         looks: at the validation part in a trial; the reward is the mean accuracy, in per cent, of
             the best two.
         enlarge: how often each picture is in a batch when the target is trained (EB; 1: off).
+        without: how many of the likeliest operations of what was found are left out again.
 
     Raises:
         ConfigError: one or more settings are out of range (all are named).
@@ -62,6 +65,7 @@ class PaperAWS:
     steady: float = 0.005
     looks: int = 10
     enlarge: int = 1
+    without: int = 0
 
     def __post_init__(self) -> None:
         rules = {
@@ -71,6 +75,7 @@ class PaperAWS:
             "0 < steady <= 1": 0 < self.steady <= 1,
             "1 <= looks <= 100": 1 <= self.looks <= 100,
             "1 <= enlarge <= 64": 1 <= self.enlarge <= 64,
+            f"0 <= without < {OPERATIONS}": 0 <= self.without < OPERATIONS,
         }
         faults = [f"`{rule}` must hold" for rule, holds in rules.items() if not holds]
         if self.table not in TABLES:
@@ -118,7 +123,7 @@ class PaperAWS:
             trials.progress((loop + 1) / self.loops)
         shuffled = self._shuffled(rewards, every, seeds.child("shuffles"))
         told = self._told(best[1], table, rewards, shuffled)
-        found = Searched(_behind_crop(table.policy(best[1])), told)
+        found = Searched(_behind_crop(without(table.policy(best[1]), self.without)), told)
         return Learned(found, (Phase(found, copies=self.enlarge),))
 
     def _trial(self, proxy: Proxy, table: PairTable, loop: int, keep: Keep) -> dict[str, Any]:

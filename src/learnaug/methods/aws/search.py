@@ -115,7 +115,7 @@ def searched(
     raced = race(bench, ways, race_trials, rounds, seeds.child("race")) if race_trials else None
     way = raced.chosen if raced else ways.prior
     screened = None
-    if trials and ways.draws(way) and len(ways.space) > size:
+    if trials and ways.draws(way) and len(ways.space_of(way)) > size:
         screened = _screened(bench, ways, way, trials, size, seeds)
     found = Found(ways, raced, screened, None, bench.trials)
     if not (found.learned and checks):
@@ -134,7 +134,7 @@ def _screened(
     bench: Bench, ways: Structures, way: int, trials: int, size: int, seeds: Seeds
 ) -> Screened:
     """Return what trials on random subsets find of the elements, drawn in this way."""
-    space = ways.space
+    space = ways.space_of(way)
     present = design(len(space), trials, size, seeds.child("subsets")).astype(np.float64)
     asks = [
         Ask(f"{SUBSET}-{number}", ways.policy(way, chosen, "subset"))
@@ -153,7 +153,7 @@ def _screened(
 
 def told(found: Found) -> list[str]:
     """Return what a search found, in words: what speaks for it first, then the policy."""
-    ways, space = found.ways, found.ways.space
+    ways, space = found.ways, found.ways.space_of(found.way)
     lines = [*_told_race(found), *_told_elements(found)]
     if not found.learned:
         return [*lines, "nothing was learned: the policy is what it began with"]
@@ -194,7 +194,7 @@ def _told_race(found: Found) -> list[str]:
 
 
 def _told_elements(found: Found) -> list[str]:
-    screened, space = found.screened, found.ways.space
+    screened, space = found.screened, found.ways.space_of(found.way)
     if screened is None:
         return []
     subsets = sum(trial.name.startswith(SUBSET) for trial in found.trials)

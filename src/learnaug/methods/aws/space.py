@@ -61,6 +61,15 @@ class Space:
         stage = Stage(tuple(self.branches[e] for e in kept), tuple(float(chances[e]) for e in kept))
         return Policy((stage,), name)
 
+    def weakest(self) -> Space:
+        """Return the space of the weakest element of each operation, the operations alike."""
+        kept = [e for e in range(len(self)) if self.weak[e]]
+        share = 1 / len(kept)
+        return Space(
+            self.names, tuple(self.owner[e] for e in kept), tuple(self.branches[e] for e in kept),
+            (share,) * len(kept), (True,) * len(kept),
+        )  # fmt: skip
+
     def told(self, weights: NDArray[np.float64] | float) -> list[dict[str, Any]]:
         """Return each element in words with its probability, the likeliest first."""
         chances = self.chances(weights)

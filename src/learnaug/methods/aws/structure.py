@@ -16,6 +16,7 @@ __all__ = ["Structures", "structures_of"]
 
 FRONT, BACK = ("hflip", "pad_crop"), ("cutout",)
 NOTHING, WEAK, ONCE, TWICE = "none", "one, weak", "one", "two"  # ONCE is TrivialAugment
+TIMES = {NOTHING: 0, WEAK: 1, ONCE: 1, TWICE: 2}
 WORDS = {
     NOTHING: "no operation drawn",
     WEAK: "one weak operation drawn",
@@ -65,13 +66,19 @@ class Structures:
 
         Args:
             number: of the combination.
-            weights: float [n], >= 0, as for `Space.policy`.
+            weights: float [n], >= 0, as for `Space.policy`, n those of `space_of(number)`.
             name: of the policy.
         """
         chosen = self.all[number]
         front = [Stage((self.around[f],)) for f in FRONT if chosen.get(f) == YES]
         back = [Stage((self.around[f],)) for f in BACK if chosen.get(f) == YES]
-        return Policy((*front, *self._drawn(chosen["drawn"], weights), *back), name)
+        drawn = self.space_of(number).policy(weights).stages * TIMES[chosen["drawn"]]
+        return Policy((*front, *drawn, *back), name)
+
+    def space_of(self, number: int) -> Space:
+        """Return the elements that a combination draws from."""
+        weak = self.all[number]["drawn"] == WEAK
+        return self.space.weakest() if weak else self.space
 
     def even(self) -> Policy:
         """Return the policy that draws every level of every factor as often as the others."""
@@ -98,13 +105,6 @@ class Structures:
         chosen = self.all[number]
         around = [f for f in self.around if chosen[f] == YES]
         return ", ".join([*around, WORDS[chosen["drawn"]]])
-
-    def _drawn(self, level: str, weights: Floats | float) -> tuple[Stage, ...]:
-        if level == NOTHING:
-            return ()
-        weak = np.array(self.space.weak, np.float64)
-        stages = self.space.policy(weights * weak if level == WEAK else weights).stages
-        return stages * (2 if level == TWICE else 1)
 
 
 def structures_of(operations: OperationSet, bands: int) -> Structures:
