@@ -110,7 +110,7 @@ def reproduce(
         str | None,
         typer.Argument(
             metavar="PAPER",
-            help="smart-augmentation, neural-augmentation or safe-augmentation.",
+            help="smart-augmentation, neural-augmentation, safe-augmentation or aws.",
             show_default=False,
         ),
     ] = None,

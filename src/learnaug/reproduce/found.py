@@ -7,8 +7,8 @@ from pathlib import Path
 from typing import Any
 
 from learnaug import rundir
-from learnaug.reproduce import audits, paired
-from learnaug.reproduce.rows import AuditTable, Scale, Table
+from learnaug.reproduce import audits, correlated, paired
+from learnaug.reproduce.rows import AnyTable, AuditTable, ProxyTable, Scale
 
 __all__ = ["Found"]
 
@@ -23,8 +23,8 @@ class Found:
         scale: "small" or "paper".
         seeds: runs that were asked for.
         table: what the paper says.
-        rows: one dict for each row, in the paper's order; see `paired.told` and
-            `audits.told`.
+        rows: one dict for each row, in the paper's order; see `paired.told`, `audits.told` and
+            `correlated.told`.
     """
 
     out: Path
@@ -32,13 +32,12 @@ class Found:
     name: str
     scale: Scale
     seeds: int
-    table: Table | AuditTable
+    table: AnyTable
     rows: list[dict[str, Any]]
 
     def to_json(self) -> dict[str, Any]:
         """Return everything as plain JSON data; fractions, and seconds of one run."""
-        common = audits.COMMON if isinstance(self.table, AuditTable) else paired.COMMON
-        differs = [*common, *self.table.differs]
+        differs = [*self._words()[1], *self.table.differs]
         sources = {b.source.name: b.source for b in self.table.blocks}
         differs += [f"{s.words}: {s.differs}" for s in sources.values() if s.differs]
         return {
@@ -59,11 +58,10 @@ class Found:
         """Return the table as Markdown, its columns aligned."""
         told = self.to_json()
         ours = f"scale {self.scale}, {self.seeds} seeds planned"
-        units = audits.UNITS if isinstance(self.table, AuditTable) else paired.UNITS
         lines = [
             f"# {self.paper}, {self.name}: {self.table.title}",
             "",
-            f"Paper: {self.table.scored}. Ours: {ours}. {units}.",
+            f"Paper: {self.table.scored}. Ours: {ours}. {self._words()[0]}.",
         ]
         for heading, rows in self.blocks():
             lines += ["", f"## {heading}", "", *rows]
@@ -78,4 +76,15 @@ class Found:
 
         if isinstance(self.table, AuditTable):
             return [audits.lines_of(each, mine(each.key)) for each in self.table.blocks]
+        if isinstance(self.table, ProxyTable):
+            blocks = self.table.blocks
+            return [correlated.lines_of(each, self.scale, mine(each.key)) for each in blocks]
         return [paired.lines_of(each, self.scale, mine(each.key)) for each in self.table.blocks]
+
+    def _words(self) -> tuple[str, tuple[str, ...]]:
+        """Return the units of a kind of table, and what always differs from the paper."""
+        if isinstance(self.table, AuditTable):
+            return audits.UNITS, audits.COMMON
+        if isinstance(self.table, ProxyTable):
+            return correlated.UNITS, correlated.COMMON
+        return paired.UNITS, paired.COMMON

@@ -7,7 +7,10 @@ from typing import Literal
 
 from learnaug.training import Recipe
 
-__all__ = ["Audit", "AuditTable", "Block", "Figure", "Line", "Scale", "Size", "Source", "Table"]
+__all__ = [
+    "AnyBlock", "AnyTable", "Audit", "AuditTable", "Block", "Figure", "Line", "Proxies",
+    "ProxyLine", "ProxyTable", "Scale", "Size", "Source", "Table", "Tuning",
+]  # fmt: skip
 
 Scale = Literal["small", "paper"]
 Figure = float | tuple[float, float] | None  # a fraction, a range that the paper gives, or nothing
@@ -178,3 +181,108 @@ class AuditTable:
     scored: str
     blocks: tuple[Audit, ...]
     differs: tuple[str, ...] = ()
+
+
+@dataclass(frozen=True, slots=True)
+class Tuning:
+    """How a proxy goes on from weights that it shares with others.
+
+    Args:
+        first: share of a training that makes the shared weights.
+        late: share of a training that a proxy makes from there.
+        steady: learning rate of the late part as a share of the recipe's; None: it falls from
+            where the first part ended to 0.
+    """
+
+    first: float
+    late: float
+    steady: float | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class ProxyLine:
+    """A proxy: what stands in for a whole training when a policy is scored.
+
+    Args:
+        key: name of its results.
+        name: as in the paper.
+        weights: what it begins with: weights trained with augmentation, without it ("plain"), or
+            not at all ("random"); or it is another whole training, scored on the validation or on
+            the test part: what the best proxy could reach.
+        paper: Pearson's correlation that the paper reports.
+        late: share of a training, in place of that of its `Tuning`; 0: none, the weights score
+            validation pictures that are augmented with the policy.
+        note: what a reader has to know about the row.
+    """
+
+    key: str
+    name: str
+    weights: Literal["augmented", "plain", "random", "whole-valid", "whole-test"]
+    paper: float | None = None
+    late: float | None = None
+    note: str = ""
+
+    @property
+    def whole(self) -> bool:
+        """Whether it is another whole training, and nothing is run for it."""
+        return self.weights in ("whole-valid", "whole-test")
+
+
+@dataclass(frozen=True, slots=True)
+class Proxies:
+    """Random policies, scored by whole trainings and by proxies.
+
+    Args:
+        key: name of its run folder.
+        source: the pictures.
+        model: name of the net.
+        policies: how many.
+        lines: the proxies; differences are held against the first.
+        small, paper: the two scales.
+        tuning, tuning_at_paper: how proxies go on, at the two scales.
+        structure: whether flip, crop, cutout and the share of the pictures are random too.
+    """
+
+    key: str
+    source: Source
+    model: str
+    policies: int
+    lines: tuple[ProxyLine, ...]
+    small: Size
+    paper: Size
+    tuning: Tuning
+    tuning_at_paper: Tuning
+    structure: bool = True
+
+    def size(self, scale: Scale) -> Size:
+        """Return the numbers of a scale."""
+        return self.small if scale == "small" else self.paper
+
+    def net(self, scale: Scale) -> str:
+        """Return the name of the net of a scale."""
+        return self.size(scale).model or self.model
+
+    def tuned(self, scale: Scale) -> Tuning:
+        """Return how proxies go on at a scale."""
+        return self.tuning if scale == "small" else self.tuning_at_paper
+
+
+@dataclass(frozen=True, slots=True)
+class ProxyTable:
+    """A table of correlations between proxies and whole trainings.
+
+    Args:
+        title: what is looked at.
+        scored: how the paper scored it.
+        blocks: one for each set of pictures.
+        differs: what is different here.
+    """
+
+    title: str
+    scored: str
+    blocks: tuple[Proxies, ...]
+    differs: tuple[str, ...] = ()
+
+
+AnyTable = Table | AuditTable | ProxyTable
+AnyBlock = Block | Audit | Proxies

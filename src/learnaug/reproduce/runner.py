@@ -8,21 +8,40 @@ from typing import Any
 
 from learnaug import rundir
 from learnaug.errors import RunError, UsageError, nearest
-from learnaug.reproduce import audits, aws, neural, safe, smart
+from learnaug.reproduce import (
+    audits,
+    aws,
+    aws_proxies,
+    correlated,
+    neural,
+    proxies,
+    safe,
+    scatter,
+    smart,
+)
 from learnaug.reproduce.found import Found
 from learnaug.reproduce.paired import built, told
-from learnaug.reproduce.rows import Audit, AuditTable, Block, Scale, Table
+from learnaug.reproduce.rows import (
+    AnyBlock,
+    AnyTable,
+    Audit,
+    AuditTable,
+    Block,
+    Proxies,
+    ProxyTable,
+    Scale,
+)
 from learnaug.reproduce.sources import absence, data_folder, missing, pictures, place
 from learnaug.study import Forecast, Say, foresee, pairs, read_pairs, words_of
 from learnaug.training import choose_device
 
 __all__ = ["PAPERS", "listed", "methods_of", "read", "run"]
 
-PAPERS: dict[str, Mapping[str, Table | AuditTable]] = {
+PAPERS: dict[str, Mapping[str, AnyTable]] = {
     "smart-augmentation": smart.TABLES,
     "neural-augmentation": neural.TABLES,
     "safe-augmentation": safe.TABLES,
-    "aws": aws.TABLES,
+    "aws": {**aws.TABLES, **aws_proxies.TABLES},
 }
 SCALES = ("small", "paper")
 NO_GPU = "no GPU is used: what --scale paper costs here is said next; --scale small takes hours"
@@ -109,8 +128,8 @@ def run(
     }  # fmt: skip
     here = [(block, path) for block in asked if (path := places[block.key]) is not None]
     try:
-        if isinstance(chosen, AuditTable):
-            _audit(here, scale, where, tell, settings)
+        if isinstance(chosen, AuditTable | ProxyTable):
+            _each(here, scale, where, tell, settings)
         else:
             _pair(here, scale, where, tell, settings | {"jobs": jobs})
     finally:
@@ -119,17 +138,19 @@ def run(
         if any(row["parts"] for row in rows):
             rundir.write_json(where / "table.json", found.to_json())
             rundir.write_text(where / "table.md", found.to_markdown())
+            scatter.write(where, chosen, rows)
     _require_some(rows)
     return found
 
 
-def _audit(
+def _each(
     here: list[tuple[Any, Path]], scale: Scale, where: Path, tell: Say, settings: dict[str, Any]
 ) -> None:
-    """Run the audits of the blocks whose pictures are there."""
+    """Run the audits or the proxies of the blocks whose pictures are there."""
     for block, path in here:
         data = pictures(block.source, path, block.size(scale))
-        audits.run(block, scale, data, where, tell=tell, **settings)
+        engine = audits.run if isinstance(block, Audit) else proxies.run
+        engine(block, scale, data, where, tell=tell, **settings)
 
 
 def _pair(
@@ -207,16 +228,18 @@ def methods_of(block: Block, scale: Scale) -> list[str]:
     return list(dict.fromkeys(method for method in methods if built(method)))
 
 
-def _begun(block: Block | Audit, where: Path) -> int:
+def _begun(block: AnyBlock, where: Path) -> int:
     """Return for how many seeds a block was begun; 0: it was not."""
     if isinstance(block, Audit):
         return len(audits.begun(block, where))
+    if isinstance(block, Proxies):
+        return correlated.begun(block, where)
     folder = where / block.key
     return read_pairs(folder).plan.seeds if rundir.plan_path(folder).is_file() else 0
 
 
 def _rows(
-    table: Table | AuditTable, scale: Scale, where: Path, seeds: int, places: dict[str, Path | None]
+    table: AnyTable, scale: Scale, where: Path, seeds: int, places: dict[str, Path | None]
 ) -> list[dict[str, Any]]:
     """Return the rows of all blocks with what their run folders hold so far.
 
@@ -235,12 +258,14 @@ def _rows(
         absent = "" if begun else absent
         if isinstance(block, Audit):
             rows += audits.told(block, scale, where, seeds, absent)
+        elif isinstance(block, Proxies):
+            rows += correlated.told(block, scale, where, seeds, absent)
         else:
             rows += told(block, scale, read_pairs(where / block.key) if begun else None, absent)
     return rows
 
 
-def _table(paper: str, table: str, scale: str, only: Sequence[str] = ()) -> Table | AuditTable:
+def _table(paper: str, table: str, scale: str, only: Sequence[str] = ()) -> AnyTable:
     """Return the table of these names; all faults at once."""
     faults = []
     if paper not in PAPERS:

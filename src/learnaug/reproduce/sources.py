@@ -13,7 +13,7 @@ import numpy as np
 from learnaug.data import ImageSet, load
 from learnaug.data.builtin import PUBLISHED
 from learnaug.errors import DataError, UsageError, printable
-from learnaug.reproduce.rows import Audit, Block, Size, Source
+from learnaug.reproduce.rows import AnyBlock, Size, Source
 from learnaug.seeds import Seeds
 
 __all__ = ["absence", "data_folder", "missing", "pictures", "place"]
@@ -52,7 +52,7 @@ def place(source: Source, folder: Path) -> Path | None:
     return next((path for path in (*own, *known) if path.exists()), None)
 
 
-def missing(blocks: Sequence[Block | Audit], folder: Path) -> DataError:
+def missing(blocks: Sequence[AnyBlock], folder: Path) -> DataError:
     """Return the error that says which data are not there and how to name one's own."""
     sources = {block.source.name: block.source for block in blocks}
     where = [f"{source.words}: {absence(source, folder)}" for source in sources.values()]

@@ -4,6 +4,10 @@ All scores are fractions in [0, 1]; only the words of a verdict turn them into p
 Randomness is an argument: the same generator state gives the same interval.
 """
 
+from learnaug.stats.correlations import correlations as correlations
+from learnaug.stats.correlations import rank_interval as rank_interval
+from learnaug.stats.correlations import resampled_interval as resampled_interval
+from learnaug.stats.correlations import resamples as resamples
 from learnaug.stats.images import image_interval as image_interval
 from learnaug.stats.images import iou_interval as iou_interval
 from learnaug.stats.metrics import accuracy as accuracy
