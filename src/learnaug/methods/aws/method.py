@@ -69,9 +69,9 @@ class AWS:
 
     operations: OperationSet | None = field(default=None, metadata=UNNAMED)
     bands: int = 3
-    ways: int = 12
+    ways: int = 16
     rounds: int = 3
-    trials: int = 16
+    trials: int = 0
     size: int = 4
     checks: int = 0
     first: float = 0.4
