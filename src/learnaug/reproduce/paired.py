@@ -7,6 +7,7 @@ from typing import Any
 import numpy as np
 
 from learnaug.methods import METHODS, rows_of
+from learnaug.reproduce.cost import trainings
 from learnaug.reproduce.page import aligned
 from learnaug.reproduce.rows import Block, Figure, Scale
 from learnaug.study import Pairs
@@ -18,6 +19,11 @@ LAST = (
     "best of the epochs on validation would claim",
     "loss on validation over training",
     "n",
+)
+COSTS = (
+    "cost in trainings, at most",
+    "seconds of a run over those of {}",
+    "errors less than with {}",
 )
 METRICS = {"balanced_accuracy": "balanced accuracy", "mean_iou": "mean IoU"}
 UNITS = (
@@ -60,11 +66,14 @@ def told(block: Block, scale: Scale, pairs: Pairs | None, absent: str) -> list[d
             "metric": pairs.plan.metric if pairs else None,
             **dict.fromkeys(("n", "mean", "sd", "difference", "interval", "p", "rival")),
             **dict.fromkeys(("claimed", "claimed_over_last", "gap", "gap_sd", "seconds")),
+            "trainings": trainings(method) if built(method) else None,
+            **dict.fromkeys(("seconds_ratio", "error_reduction")),
             "scores": {},
             "errors": [],
         }
         if pairs and not state and method in pairs.arms:
             row |= _figures(pairs, method) | {"rival": _rival(pairs, method, block.rival)}
+            row |= _relative(pairs, method)
         rows.append(row)
     return rows
 
@@ -80,8 +89,15 @@ def lines_of(block: Block, scale: Scale, rows: list[dict[str, Any]]) -> tuple[st
     if all(row["state"] == "not run" and row["paper"] is None for row in rows):
         return words, [f"Not run: `--only {block.key}`."]
     against = tuple(filter(None, (block.baseline, block.rival)))
-    head = (*FIRST, *(f"difference to {m}, 95 % t interval" for m in against), *LAST)
+    head: tuple[str, ...] = (
+        *FIRST,
+        *(f"difference to {m}, 95 % t interval" for m in against),
+        *LAST,
+    )
     cells = [_cells(row, rival=bool(block.rival)) for row in rows]
+    if block.costs:
+        head = (*head, *(words.format(block.baseline) for words in COSTS))
+        cells = [(*mine, *_costs(row)) for mine, row in zip(cells, rows, strict=True)]
     return words, [*aligned([head, *cells]), *_errors(rows)]
 
 
@@ -119,6 +135,19 @@ def _rival(pairs: Pairs, method: str, rival: str) -> dict[str, Any] | None:
     return {"method": rival, **found} if found else None
 
 
+def _relative(pairs: Pairs, method: str) -> dict[str, Any]:
+    """Return seconds of a run and errors in relation to the baseline's; {} without pairs."""
+    mine, base = pairs.arms[method], pairs.arms[pairs.plan.baseline]
+    seeds = sorted(mine.scores.keys() & base.scores.keys())
+    if not seeds:
+        return {}
+    errors, theirs = (sum(1 - arm.scores[seed] for seed in seeds) for arm in (mine, base))
+    return {
+        "seconds_ratio": mine.seconds / base.seconds if mine.seconds and base.seconds else None,
+        "error_reduction": 1 - errors / theirs if theirs else None,
+    }
+
+
 def _mean(values: list[float]) -> float | None:
     return float(np.mean(values)) if values else None
 
@@ -143,6 +172,15 @@ def _cells(row: dict[str, Any], rival: bool) -> tuple[str, ...]:
         _claim(row),
         _gap(row),
         str(row["n"]),
+    )
+
+
+def _costs(row: dict[str, Any]) -> tuple[str, ...]:
+    cost, ratio, less = row["trainings"], row["seconds_ratio"], row["error_reduction"]
+    return (
+        "–" if cost is None else f"{cost:.1f}",
+        "–" if ratio is None else f"{ratio:.1f}",
+        "–" if less is None else f"{100 * less:+.1f} %",
     )
 
 

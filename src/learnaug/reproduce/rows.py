@@ -97,6 +97,8 @@ class Block:
         small, paper: the two scales.
         baseline: the method against which the others are held.
         rival: a second such method, with a column of its own; "": none.
+        costs: whether the page has columns of what a row costs, against the baseline.
+        scales: at which it is run; at another one the table does not have it.
     """
 
     key: str
@@ -107,6 +109,8 @@ class Block:
     paper: Size
     baseline: str = "none"
     rival: str = ""
+    costs: bool = False
+    scales: tuple[Scale, ...] = ("small", "paper")
 
     def size(self, scale: Scale) -> Size:
         """Return the numbers of a scale."""

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -273,10 +274,17 @@ def _table(paper: str, table: str, scale: str, only: Sequence[str] = ()) -> AnyT
     elif table not in PAPERS[paper]:
         faults.append(f"table {table!r}: {nearest(table, tuple(PAPERS[paper]))}")
     else:
-        keys = tuple(block.key for block in PAPERS[paper][table].blocks)
+        keys = tuple(block.key for block in _at(PAPERS[paper][table], scale).blocks)
         faults += [f"block {key!r}: {nearest(key, keys)}" for key in only if key not in keys]
     if scale not in SCALES:
         faults.append(f"scale {scale!r}: {nearest(scale, SCALES)}")
     if faults:
         raise UsageError("no such table or block", faults, "`learnaug reproduce` lists all tables")
-    return PAPERS[paper][table]
+    return _at(PAPERS[paper][table], scale)
+
+
+def _at(table: Table | AuditTable, scale: str) -> Table | AuditTable:
+    """Return the table with the blocks that it has at a scale."""
+    if isinstance(table, AuditTable):
+        return table
+    return replace(table, blocks=tuple(block for block in table.blocks if scale in block.scales))
