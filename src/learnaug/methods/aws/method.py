@@ -21,7 +21,7 @@ from learnaug.methods.base import UNNAMED, Budget, Learned, Learning
 from learnaug.ops import spaces
 from learnaug.ops.sets import OperationSet, operations_of
 from learnaug.seeds import Seeds
-from learnaug.training import Keep
+from learnaug.training import Keep, Stopped
 
 __all__ = ["AWS"]
 
@@ -96,21 +96,26 @@ class AWS:
 
         Raises:
             RunError: a loss or gradient is not finite.
-            Stopped: `keep.stop` asked for it; what is trained and tried is kept.
+            Stopped: `keep.stop` asked for it, not for the time; what is trained and tried is kept.
         """
         space = space_of(self.searched, self.bands)
         if len(space) < LEAST:
             keep.say(f"aws: {NOTHING}")
             told_so = {"lines": [NOTHING], "learned": False, "elements": space.told(1.0)}
             return Learned(Searched(space.policy(1.0, self.searched.name), told_so))
-        proxies = self._proxies(data, space, seeds, device, budget, keep)
+        try:
+            proxies = self._proxies(data, space, seeds, device, budget, keep)
+        except Stopped:
+            if not keep.late():
+                raise
+            proxies = []  # no trial either: the policy stays what it began with
         start = self.folds * self.first / self.repeats
         bench = Bench(proxies, keep.part("trials", start, 1 - start), self._most)
         found = screened(bench, space, self.trials, self.size, self.checks, seeds.child("search"))
         if not found.learned:
             keep.say("aws: " + told(found, space)[-1])
         policy = space.policy(found.weights, "aws" if found.learned else self.searched.name)
-        return Learned(Searched(policy, _audit(found, space, self)))
+        return Learned(Searched(policy, _audit(found, space, self)), whole=not found.cut)
 
     @property
     def _most(self) -> int:
@@ -159,6 +164,7 @@ def _audit(found: Found, space: Space, method: AWS) -> dict[str, Any]:
         "lines": told(found, space),
         "settings": method.config(),
         "learned": found.learned,
+        "cut": found.cut,
         "permuted_reward_p": round(found.p, 5),
         **found.posterior.to_json(),
         "elements": space.told(found.weights),

@@ -32,6 +32,7 @@ class Found:
         learned: whether p is below 0.05; else the weights are even.
         check: rewards of the found policy against those of the prior; None: not compared.
         trials: all of them, in order.
+        cut: how much was done when the time was up, in words; "" where it sufficed.
     """
 
     weights: Floats
@@ -40,6 +41,7 @@ class Found:
     learned: bool
     check: stats.Paired | None
     trials: tuple[Trial, ...]
+    cut: str = ""
 
 
 def screened(
@@ -64,8 +66,9 @@ def screened(
             for number, chosen in enumerate(present)
         ]
     )
-    rewards = np.array([trial.reward for trial in made])
-    shares = np.array([space.chances(chosen) for chosen in present])
+    rewards = np.array([trial.reward for trial in made if trial])
+    tried = present[[trial is not None for trial in made]]
+    shares = np.array([space.chances(chosen) for chosen in tried]).reshape(-1, len(space))
     found = posterior(shares, rewards, owner)
     p = surprise(shares, rewards, owner, seeds.child("shuffles"))
     learned = p < LEVEL
@@ -74,12 +77,15 @@ def screened(
     if learned and checks:
         asks = [
             Ask(f"{name}-{lap}", space.policy(tried, name), lap)
-            for name, tried in (("found", weights), ("prior", 1.0))
             for lap in range(1, checks + 1)
+            for name, tried in (("found", weights), ("prior", 1.0))
         ]
-        held = [trial.reward for trial in bench.run(asks)]
-        check = stats.paired(held[:checks], held[checks:])
-    return Found(weights, found, p, learned, check, bench.trials)
+        held = bench.run(asks)
+        pairs = [
+            (a.reward, b.reward) for a, b in zip(held[::2], held[1::2], strict=True) if a and b
+        ]
+        check = stats.paired(*zip(*pairs, strict=True)) if pairs else None
+    return Found(weights, found, p, learned, check, bench.trials, bench.cut)
 
 
 def told(found: Found, space: Space) -> list[str]:
@@ -87,7 +93,8 @@ def told(found: Found, space: Space) -> list[str]:
     chances = space.chances(found.weights)
     subsets = sum(trial.name.startswith(SUBSET) for trial in found.trials)
     head = f"{subsets} trials, each with a few of {len(space)} elements; "
-    lines = [head + f"{100 * found.p:.1f} % of shuffled rewards fit as well"]
+    lines = [found.cut] if found.cut else []
+    lines += [head + f"{100 * found.p:.1f} % of shuffled rewards fit as well"]
     if not found.learned:
         nothing = "nothing was learned: chance explains the rewards, and all is drawn as before"
         return [*lines, nothing]
