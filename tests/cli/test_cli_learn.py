@@ -36,11 +36,13 @@ def learned(monkeypatch, tmp_path):
 
 def test_options_reach_the_study(learned):
     line = "smart-augmentation:k=3 digits --model b1 --epochs 4 --per-class 20 --seed 9"
-    line += " --minutes 1.5 --size 16 --ops rotate,invert --classes x,y --device cpu --out o"
+    line += " --minutes 1.5 --jobs 2 --size 16 --ops rotate,invert --classes x,y --device cpu"
+    line += " --out o"
     assert run(["learn", *line.split()]) == 0
     assert learned.pop("args") == ("digits", "smart-augmentation:k=3")
     assert learned == {
         "model": "b1", "epochs": 4, "per_class": 20, "seed": 9, "minutes": 1.5, "size": 16,
+            "jobs": 2,
         "ops": ["rotate", "invert"], "classes": "x,y", "device": "cpu", "out": Path("o"),
         "drop_duplicates": False, "accept_change": False,
     }  # fmt: skip

@@ -65,6 +65,7 @@ def learn(
     per_class: PerClass = None,
     seed: Seed = 0,
     minutes: Minutes = None,
+    jobs: Jobs = None,
     size: Size = None,
     ops: Ops = None,
     classes: Classes = None,
@@ -99,8 +100,8 @@ def learn(
         )  # fmt: skip
         lesson = api.learn(
             source, method, model=model, epochs=epochs, per_class=per_class, seed=seed,
-            minutes=minutes, size=size, ops=allowed, device=device, out=out, classes=classes,
-            drop_duplicates=drop_duplicates, accept_change=accept_change, say=say,
+            minutes=minutes, jobs=jobs, size=size, ops=allowed, device=device, out=out,
+            classes=classes, drop_duplicates=drop_duplicates, accept_change=accept_change, say=say,
         )  # fmt: skip
     show_lesson(lesson, as_json)
 

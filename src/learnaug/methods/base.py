@@ -73,6 +73,7 @@ class Learned:
         galleries: pictures of what was learned, in the order in which they are shown.
         operations: what may be used, for the later members of a chain that draw from operations:
             they take these in place of their own. None: the method has no say in that.
+        whole: False: the time was up, and learning would go on from here.
     """
 
     augmenter: Augmenter
@@ -80,6 +81,7 @@ class Learned:
     target: torch.nn.Module | None = None
     galleries: tuple[Gallery, ...] = ()
     operations: OperationSet | None = None
+    whole: bool = True
 
     def phases(self) -> tuple[Phase, ...]:
         """Return the curriculum, or one phase with the augmenter where none was given."""

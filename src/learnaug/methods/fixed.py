@@ -88,7 +88,7 @@ class Chained:
         """Let every member learn with seeds of its own and chain what they leave behind."""
         acting: tuple[Augmenter, ...] = ()
         galleries: tuple[Gallery, ...] = ()
-        target, found, finder = None, None, None
+        target, found, finder, whole = None, None, None, True
         curriculum: tuple[Phase, ...] = ()
         for i, member in enumerate(self.members):
             takers = [draws for m in self.members[i + 1 :] if (draws := _draws(m))]
@@ -111,7 +111,7 @@ class Chained:
                 budget=budget,
                 keep=keep.child(f"member-{i}"),
             )
-            galleries = (*galleries, *learned.galleries)
+            galleries, whole = (*galleries, *learned.galleries), whole and learned.whole
             if takers and learned.operations and isinstance(learned.augmenter, PolicyAugmenter):
                 found, finder = learned.operations, learned.augmenter
                 continue
@@ -119,7 +119,7 @@ class Chained:
                 keep.say(LEFT)
             curriculum = _behind(acting, learned.curriculum)
             acting, target = (*acting, learned.augmenter), learned.target
-        return Learned(Chain(acting), curriculum, target=target, galleries=galleries)
+        return Learned(Chain(acting), curriculum, target, galleries, whole=whole)
 
     def config(self) -> dict[str, Any]:
         """Return the configurations of the members."""

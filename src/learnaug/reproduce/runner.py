@@ -283,8 +283,8 @@ def _table(paper: str, table: str, scale: str, only: Sequence[str] = ()) -> AnyT
     return _at(PAPERS[paper][table], scale)
 
 
-def _at(table: Table | AuditTable, scale: str) -> Table | AuditTable:
+def _at(table: AnyTable, scale: str) -> AnyTable:
     """Return the table with the blocks that it has at a scale."""
-    if isinstance(table, AuditTable):
+    if isinstance(table, AuditTable | ProxyTable):
         return table
     return replace(table, blocks=tuple(block for block in table.blocks if scale in block.scales))

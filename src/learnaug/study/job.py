@@ -21,7 +21,15 @@ from learnaug.study.plan import Job
 from learnaug.study.world import World
 from learnaug.training import Keep, Stopped, choose_device, fit, goal_of
 
-__all__ = ["begin", "finished", "learn_part", "newest_augmenter", "read_status", "run_job"]
+__all__ = [
+    "begin",
+    "finished",
+    "learn_part",
+    "lesson",
+    "newest_augmenter",
+    "read_status",
+    "run_job",
+]
 
 BROKEN_DISK = (73, 74, 75)  # exit statuses: cannot write, disk full or broken, in use
 Phase = Literal["learn", "train"]
@@ -145,19 +153,24 @@ def learn_part(
     seconds: dict[str, float],
 ) -> Learned:
     """Learn on the training and validation part, save what was learned, and add what it took."""
-    plan, run = world.plan, rundir.run_folder(world.out, job.method, job.seed)
-    method, pair = world.method(job.method), world.pair(job.seed)
+    run = rundir.run_folder(world.out, job.method, job.seed)
     with _timed(seconds, "learn"):
-        learned = method.learn(
-            Learning(*parts, world.builder(), plan.recipe, pair.child("init"), pair.child("train")),
-            seeds=pair.child("learn", job.method),
-            device=choose_device(plan.device),
-            budget=Budget(precision=plan.precision),
-            keep=_kept(keep, run, "learn"),
-        )
+        learned = lesson(world, job, parts, _kept(keep, run, "learn"))
         learned.augmenter.save(rundir.augmenter_folder(run))
         gallery.write(run, learned.galleries)
     return learned
+
+
+def lesson(world: World, job: Job, parts: tuple[ImageSet, ImageSet], keep: Keep) -> Learned:
+    """Return what the method of a job learns on the training and validation part."""
+    plan, pair = world.plan, world.pair(job.seed)
+    return world.method(job.method).learn(
+        Learning(*parts, world.builder(), plan.recipe, pair.child("init"), pair.child("train")),
+        seeds=pair.child("learn", job.method),
+        device=choose_device(plan.device),
+        budget=Budget(precision=plan.precision),
+        keep=keep,
+    )
 
 
 def _score(

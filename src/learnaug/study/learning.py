@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import shlex
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
@@ -14,16 +14,20 @@ from learnaug.methods import Gallery, gallery
 from learnaug.methods.folders import load_folder
 from learnaug.nets import Spec
 from learnaug.ops.sets import OperationSet
+from learnaug.study.crew import team
 from learnaug.study.job import begin, finished, learn_part, read_status
 from learnaug.study.plan import Job
 from learnaug.study.pool import stepped
-from learnaug.study.prepare import Request, folder_for, name_of, owned, prepare
+from learnaug.study.prepare import Request, folder_for, name_of, owned, prepare, workers
 from learnaug.study.progress import Progress, Say
 from learnaug.study.stop import Interrupted, Stop, listening
 from learnaug.study.world import World
 from learnaug.training import Augmenter, Keep, Recipe, Stopped, threads
 
 __all__ = ["Lesson", "finish", "learn"]
+
+CUT = "cut"  # state: the time was up, there is an augmenter, and the learning can go on
+ENDED = ("done", CUT)
 
 
 @dataclass(frozen=True, slots=True)
@@ -79,6 +83,7 @@ def learn(
     seed: int = 0,
     minutes: float | None = None,
     size: int | None = None,
+    jobs: int | None = None,
     ops: Sequence[str] | OperationSet | None = None,
     classes: Any = None,
     drop_duplicates: bool = False,
@@ -99,7 +104,10 @@ def learn(
         method: a name, with settings behind a colon: "smart-augmentation:k=3". What is fixed
             learns nothing and is written as it is.
         model: the target that is learned with.
-        minutes: bound on the learning; epochs are lowered to fit.
+        minutes: bound on the learning; epochs are lowered to fit. A search whose time is up ends
+            with what it found so far; the same call, with more minutes, goes on.
+        jobs: processes that make the trials of a search; None: as in `compare`. The result is the
+            same for every number.
         epochs, per_class, seed, size, ops, classes, drop_duplicates, accept_change, device,
             recipe, say: as in `compare`.
         out: run folder; None: learnaug-runs/NAME-learn in the working directory.
@@ -109,18 +117,24 @@ def learn(
     """
     request = Request(
         "learn", (method,), model, method, epochs=epochs, per_class=per_class, seed=seed,
-        minutes=minutes, ops=ops, drop_duplicates=drop_duplicates, accept_change=accept_change,
-        device=device, recipe=recipe,
+        minutes=minutes, jobs=jobs, ops=ops, drop_duplicates=drop_duplicates,
+        accept_change=accept_change, device=device, recipe=recipe,
     )  # fmt: skip
     progress, stop = Progress(say), Stop(minutes)
     folder = folder_for(data, out, "-learn")
     with listening(stop), owned(folder, data, size, classes) as images:
         world = prepare(folder, images, request, name_of(data, images), progress, stop)
-        return finish(world, stop, progress)
+        return finish(world, stop, progress, jobs)
 
 
-def finish(world: World, stop: Stop, progress: Progress) -> Lesson:
+def finish(world: World, stop: Stop, progress: Progress, jobs: int | None = None) -> Lesson:
     """Learn what is not learned yet, and copy the augmenter to OUT/augmenter.
+
+    Args:
+        world: the study.
+        stop: asked all the time.
+        progress: told what happens.
+        jobs: see `learn`.
 
     Raises:
         RunError: the learning failed, or the time was up (status 75).
@@ -131,11 +145,11 @@ def finish(world: World, stop: Stop, progress: Progress) -> Lesson:
     run = rundir.run_folder(world.out, job.method, job.seed)
     if not finished(world.out, job):
         with threads(world.plan.threads):
-            _learn_here(world, job, run, stop, progress)
+            _learn_here(world, job, run, stop, progress, jobs)
     status = read_status(run)
-    if stop.signum and status["state"] != "done":
+    if stop.signum and status["state"] not in ENDED:
         raise Interrupted(stop.signum)
-    if status["state"] != "done":
+    if status["state"] not in ENDED:
         mend = f"learnaug resume {shlex.quote(str(world.out))}"
         raise RunError("the time is up before the learning is done", mend=mend, code=75)
     return Lesson(
@@ -144,7 +158,9 @@ def finish(world: World, stop: Stop, progress: Progress) -> Lesson:
     )  # fmt: skip
 
 
-def _learn_here(world: World, job: Job, run: Path, stop: Stop, progress: Progress) -> None:
+def _learn_here(
+    world: World, job: Job, run: Path, stop: Stop, progress: Progress, jobs: int | None
+) -> None:
     """Learn in this process and keep status, log and checkpoints in the folder of the run."""
     notes: list[str] = []
     status = begin(world, job, notes=notes, score=None)
@@ -161,9 +177,11 @@ def _learn_here(world: World, job: Job, run: Path, stop: Stop, progress: Progres
     progress.tell(job, {"start": True})
     parts = world.part(job.seed, "train"), world.part(job.seed, "valid")
     share = stepped(lambda value: progress.tell(job, {"share": value}))
-    keep = Keep(stop=stop, progress=share, say=hear)
+    keep = Keep(stop=stop, late=lambda: stop.late and not stop.signum, progress=share, say=hear)
     try:
-        learn_part(world, job, parts, keep, status["seconds"])
+        with team(world, job, workers(world, jobs), stop, hear) as crew:
+            keep = replace(keep, crew=crew)
+            whole = learn_part(world, job, parts, keep, status["seconds"]).whole
     except Stopped:
         put("stopped")
         return
@@ -174,9 +192,12 @@ def _learn_here(world: World, job: Job, run: Path, stop: Stop, progress: Progres
         if isinstance(fault, LearnaugError):
             raise
         raise RunError(f"the learning failed: {status['error']}") from fault
-    put("done")
-    progress.tell(job, {"end": status})
-    rundir.remove_folder(rundir.checkpoint_folder(run, "learn"))
+    if not whole:
+        hear(f"to go on where the time was up: learnaug resume {shlex.quote(str(world.out))}")
+    put("done" if whole else CUT)
+    progress.tell(job, {"end": status | {"state": "done"}})
+    if whole:
+        rundir.remove_folder(rundir.checkpoint_folder(run, "learn"))
 
 
 def _publish(source: Path, out: Path) -> dict[str, Any]:

@@ -2,22 +2,20 @@
 
 from __future__ import annotations
 
-import contextlib
 import json
-import os
 import subprocess
-import sys
 import threading
 from collections import deque
 from collections.abc import Callable, Iterable
 from dataclasses import asdict, dataclass
 from pathlib import Path
-from typing import IO, Any
+from typing import Any
 
 from learnaug import rundir
 from learnaug.errors import RunError
 from learnaug.study.job import finished, read_status, run_job
 from learnaug.study.plan import Job
+from learnaug.study.process import Worker, end, how, pipe, send, start
 from learnaug.study.stop import Stop
 from learnaug.study.world import World
 from learnaug.training import Keep, threads
@@ -123,11 +121,11 @@ def _guarded(world: World, todo: _Todo, stop: Stop, tell: Tell, every: float) ->
 
 def _drive(world: World, todo: _Todo, stop: Stop, tell: Tell, every: float) -> None:
     """Feed one worker process until no job is left; replace it where it dies."""
-    worker: subprocess.Popen[str] | None = None
+    worker: Worker | None = None
     try:
         while not stop() and (job := todo.take()) is not None:
             if worker is None or worker.poll() is not None:
-                worker = _start(world.out)
+                worker = start(world.out)
                 threading.Thread(target=_send_stop, args=(worker, stop), daemon=True).start()
             tell(job, {"start": True})
             status = _ask(worker, job, tell, every)
@@ -137,52 +135,19 @@ def _drive(world: World, todo: _Todo, stop: Stop, tell: Tell, every: float) -> N
             tell(job, {"end": status})
     finally:
         if worker is not None:
-            _end(worker)
+            end(worker)
 
 
-def _end(worker: subprocess.Popen[str]) -> None:
-    """Close the worker's input, at which it ends."""
-    with contextlib.suppress(OSError, ValueError):
-        _pipe(worker.stdin).close()
-    try:
-        worker.wait(5)
-    except subprocess.TimeoutExpired:
-        worker.kill()
-        worker.wait()
-
-
-def _start(out: Path) -> subprocess.Popen[str]:
-    # OMP reads its number once, before PyTorch can set it; two pools of 2 threads on 2 cores
-    # halve the speed of both.
-    environment = os.environ | {"OMP_NUM_THREADS": "1", "MKL_NUM_THREADS": "1"}
-    script = str(Path(__file__).with_name("worker.py"))
-    words = [str(out), str(os.getpid()), json.dumps(sys.path)]
-    command = [sys.executable, "-P", script, *words]
-    return subprocess.Popen(
-        command,
-        stdin=subprocess.PIPE,
-        stdout=subprocess.PIPE,
-        env=environment,
-        text=True,
-        encoding="utf-8",
-        bufsize=1,
-        start_new_session=True,  # the terminal's Ctrl-C goes to us alone
-        pass_fds=rundir.lock_handles(),
-    )
-
-
-def _ask(
-    worker: subprocess.Popen[str], job: Job, tell: Tell, every: float
-) -> dict[str, Any] | None:
+def _ask(worker: Worker, job: Job, tell: Tell, every: float) -> dict[str, Any] | None:
     """Send a job and pass on what comes back; None where the worker died.
 
     Raises:
         RunError: the worker met a fault that ends the study (a full disk, say).
     """
-    if not _send(worker, {"job": asdict(job), "every": every}):
+    if not send(worker, {"job": asdict(job), "every": every}):
         return None
     step = stepped(lambda share: tell(job, {"share": share}))
-    for line in _pipe(worker.stdout):
+    for line in pipe(worker.stdout):
         event = json.loads(line)
         if "end" in event:
             return dict(event["end"])
@@ -195,25 +160,11 @@ def _ask(
     return None
 
 
-def _send(worker: subprocess.Popen[str], order: dict[str, Any]) -> bool:
-    """Write one order in one piece; return whether the worker could take it."""
-    try:
-        _pipe(worker.stdin).write(json.dumps(order) + "\n")
-    except (OSError, ValueError):
-        return False
-    return True
-
-
-def _pipe(stream: IO[str] | None) -> IO[str]:
-    assert stream is not None  # every worker is started with both pipes
-    return stream
-
-
-def _send_stop(worker: subprocess.Popen[str], stop: Stop) -> None:
+def _send_stop(worker: Worker, stop: Stop) -> None:
     """Ask the worker to save and end; kill one that takes longer than PATIENCE."""
     while worker.poll() is None:
         if stop():
-            _send(worker, {"stop": True})
+            send(worker, {"stop": True})
             try:
                 worker.wait(PATIENCE)
             except subprocess.TimeoutExpired:
@@ -223,12 +174,10 @@ def _send_stop(worker: subprocess.Popen[str], stop: Stop) -> None:
 
 
 def _died(out: Path, job: Job, code: int, stopping: bool) -> dict[str, Any]:
-    how = f"was killed by signal {-code}" if code < 0 else f"ended with status {code}"
-    hint = "; out of memory?" if code == -9 else ""
     run = rundir.run_folder(out, job.method, job.seed)
     status = asdict(job) | {
         "state": "stopped" if stopping else "failed",
-        "error": None if stopping else f"the worker process {how}{hint}",
+        "error": None if stopping else how(code),
         "seconds": read_status(run).get("seconds", {"learn": 0.0, "train": 0.0}),
     }
     rundir.write_json(rundir.status_path(run), status)

@@ -115,7 +115,7 @@ def resume(
         if plan.kind == "train":
             return _train(world, stop, progress)
         if plan.kind == "learn":
-            return finish(world, stop, progress)
+            return finish(world, stop, progress, jobs)
         if plan.kind == "pairs":
             raise RunError(
                 "this folder is a part of a table", [str(folder)], f"run again: {plan.command}"

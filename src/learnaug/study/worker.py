@@ -1,4 +1,4 @@
-"""A worker process: takes jobs on stdin, answers on stdout.
+"""A worker process: takes jobs on stdin, or orders of one learning, answers on stdout.
 
     python -P worker.py OUT PARENT PATHS   (run folder, parent's process number, sys.path as JSON)
 
@@ -66,6 +66,7 @@ def _serve(
     answers: TextIO,
 ) -> None:
     from learnaug.errors import LearnaugError
+    from learnaug.study.crew import serve
     from learnaug.study.job import run_job
     from learnaug.study.plan import Job
     from learnaug.study.world import open_world
@@ -82,6 +83,8 @@ def _serve(
     with threads(world.plan.threads):
         while True:
             order = jobs.get()
+            if "lesson" in order:
+                serve(world, order, jobs.get, answer)
             keep = Keep(
                 stop=stopping.is_set,
                 progress=lambda share: answer(share=share),

@@ -7,7 +7,7 @@ that was killed at any moment and resumed ends with the same bits as one that wa
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any, Protocol
@@ -17,7 +17,7 @@ from torch import Tensor
 from learnaug import rundir
 from learnaug.seeds import Seeds
 
-__all__ = ["Keep", "Stopped", "Task", "run", "trained"]
+__all__ = ["Crew", "Keep", "Stopped", "Task", "run", "trained"]
 
 LOG_ROWS = 20  # rows of the learning curve
 CHECKPOINT_SECONDS = 300.0
@@ -48,6 +48,38 @@ class Stopped(Exception):
     """The loop was asked to stop, and its checkpoint is written."""
 
 
+class Crew(Protocol):
+    """Processes beside this one that share out orders, plain JSON data, which know nothing of
+    each other; the results are those of this process.
+
+    Both calls name the place where the orders arise (a folder of checkpoints, say). A process of
+    the crew goes the way of this one, by what is kept on the disk, and stays in `enter`.
+    """
+
+    def enter(self, place: str, make: Callable[[dict[str, Any]], dict[str, Any]]) -> None:
+        """Come to a place at which orders arise; called before anything there is written.
+
+        Args:
+            place: names it.
+            make: carries out an order.
+        """
+        ...
+
+    def share(
+        self,
+        place: str,
+        orders: Sequence[dict[str, Any]],
+        take: Callable[[dict[str, Any], dict[str, Any]], None],
+    ) -> None:
+        """Have all orders carried out; `take` is given each one with what came of it, here.
+
+        Raises:
+            RunError: an order failed, or two processes died over it.
+            Stopped: a stop was asked for; what was taken is done.
+        """
+        ...
+
+
 def never() -> bool:
     """Ask for no stop."""
     return False
@@ -66,16 +98,21 @@ class Keep:
         log: file of the learning curve; None writes none.
         every: seconds between two checkpoints.
         stop: asked after every update; True saves a checkpoint and raises Stopped.
+        late: asked after a stop: whether the user's time is up. A method that has something to
+            show by then returns that, as not whole; any other stop it lets through.
         progress: told the share of the updates done, in [0, 1].
         say: told what the user should know (a damaged checkpoint, say).
+        crew: processes that may help; None: there are none.
     """
 
     checkpoints: Path | None = None
     log: Path | None = None
     every: float = CHECKPOINT_SECONDS
     stop: Callable[[], bool] = never
+    late: Callable[[], bool] = never
     progress: Callable[[float], None] = silent
     say: Callable[[str], None] = print
+    crew: Crew | None = None
 
     def child(self, name: str) -> Keep:
         """Return the same with a folder for checkpoints and a log of its own."""

@@ -24,7 +24,7 @@ from learnaug.ops import spaces
 from learnaug.ops.policy import Element, Policy
 from learnaug.ops.sets import OperationSet, operations_of
 from learnaug.seeds import Seeds
-from learnaug.training import Keep
+from learnaug.training import Keep, Stopped
 
 __all__ = ["AWS"]
 
@@ -128,14 +128,19 @@ class AWS:
 
         Raises:
             RunError: a loss or gradient is not finite.
-            Stopped: `keep.stop` asked for it; what is trained and tried is kept.
+            Stopped: `keep.stop` asked for it, not for the time; what is trained and tried is kept.
         """
         ways = structures_of(self.searched, self.bands)
         if len(ways.all) * len(ways.space) == 1:
             keep.say(f"aws: {NOTHING}")
             told_so = {"lines": [NOTHING], "learned": False, "elements": ways.space.told(1.0)}
             return Learned(Searched(ways.policy(ways.prior, name=self.searched.name), told_so))
-        proxies = self._proxies(data, ways, seeds, device, budget, keep)
+        try:
+            proxies = self._proxies(data, ways, seeds, device, budget, keep)
+        except Stopped:
+            if not keep.late():
+                raise
+            proxies = []  # no trial either: the policy stays what it began with
         start = self.folds * self.first / self.repeats
         bench = Bench(proxies, keep.part("trials", start, 1 - start), self._units)
         found = searched(
@@ -145,7 +150,7 @@ class AWS:
         if not found.learned:
             keep.say("aws: " + told(found)[-1])
         policy = found.policy("aws" if found.learned else self.searched.name)
-        return Learned(Searched(policy, _audit(found, self)))
+        return Learned(Searched(policy, _audit(found, self)), whole=not found.cut)
 
     def _proxies(
         self,
@@ -191,6 +196,7 @@ def _audit(found: Found, method: AWS) -> dict[str, Any]:
         "lines": told(found),
         "settings": method.config(),
         "learned": found.learned,
+        "cut": found.cut,
         "way": ways.told(found.way),
         "before": ways.told(ways.prior),
         "race": raced and {

@@ -15,7 +15,7 @@ from learnaug.data import Batch, ImageSet
 from learnaug.errors import ConfigError, nearest
 from learnaug.methods.augmenters import PolicyAugmenter
 from learnaug.methods.aws.augmenter import Searched
-from learnaug.methods.aws.bench import LOG
+from learnaug.methods.aws.bench import LOG, cut
 from learnaug.methods.aws.ppo import TABLES, PairTable
 from learnaug.methods.aws.proxy import Proxy, Schedule, shared
 from learnaug.methods.aws.search import effective
@@ -25,7 +25,7 @@ from learnaug.ops.describe import describe_branch
 from learnaug.ops.policy import Policy
 from learnaug.ops.restrict import without
 from learnaug.seeds import Seeds
-from learnaug.training import Keep, Phase
+from learnaug.training import Keep, Phase, Stopped
 
 __all__ = ["PaperAWS"]
 
@@ -99,35 +99,40 @@ class PaperAWS:
 
         Raises:
             RunError: a loss or gradient is not finite.
-            Stopped: `keep.stop` asked for it; what is trained and tried is kept.
+            Stopped: `keep.stop` asked for it, not for the time; what is trained and tried is kept.
         """
         start = self.first / self.repeats
-        proxy = shared(
-            data.net(data.init), (data.train, data.valid), _Counting.of(self._fresh()),
-            data.before, Schedule(data.recipe, self.first, self.late, self.steady),
-            seeds=seeds.child("proxy"), device=device, precision=budget.precision,
-            keep=keep.part("shared", 0.0, start),
-        )  # fmt: skip
-        table, best, rewards = self._fresh(), (-np.inf, np.zeros(0)), []
-        every: list[Ints] = []
-        trials = keep.part("trials", start, 1 - start)
-        done = rundir.Results(trials.checkpoints and trials.checkpoints / LOG, trials.say)
+        course = _Course(self._fresh())
+        try:
+            proxy = shared(
+                data.net(data.init), (data.train, data.valid), _Counting.of(self._fresh()),
+                data.before, Schedule(data.recipe, self.first, self.late, self.steady),
+                seeds=seeds.child("proxy"), device=device, precision=budget.precision,
+                keep=keep.part("shared", 0.0, start),
+            )  # fmt: skip
+            self._search(proxy, course, keep.part("trials", start, 1 - start))
+        except Stopped:
+            if not keep.late():
+                raise
+        shuffled = self._shuffled(course.rewards, course.counts, seeds.child("shuffles"))
+        chances = course.best[1]
+        policy = _behind_crop(without(course.table.policy(chances), self.without))
+        found = Searched(policy, self._told(chances, course.table, course.rewards, shuffled))
+        whole = len(course.rewards) == self.loops
+        return Learned(found, (Phase(found, copies=self.enlarge),), whole=whole)
+
+    def _search(self, proxy: Proxy, course: _Course, keep: Keep) -> None:
+        """Make all loops, from the journal where they were made before a stop."""
+        done = rundir.Results(keep.checkpoints and keep.checkpoints / LOG, keep.say)
         for loop in range(self.loops):
-            row = done.get(str(loop), partial(self._trial, proxy, table, loop, trials))
-            reward, counts = float(row["reward"]), np.array(row["pairs"], np.int64)
-            if reward > best[0]:
-                best = (reward, table.chances())
-            table.reward(reward, counts)
-            rewards.append(reward)
-            every.append(counts)
-            trials.progress((loop + 1) / self.loops)
-        shuffled = self._shuffled(rewards, every, seeds.child("shuffles"))
-        told = self._told(best[1], table, rewards, shuffled)
-        found = Searched(_behind_crop(without(table.policy(best[1]), self.without)), told)
-        return Learned(found, (Phase(found, copies=self.enlarge),))
+            row = done.get(str(loop), partial(self._trial, proxy, course.table, loop, keep))
+            course.take(float(row["reward"]), np.array(row["pairs"], np.int64))
+            keep.progress((loop + 1) / self.loops)
 
     def _trial(self, proxy: Proxy, table: PairTable, loop: int, keep: Keep) -> dict[str, Any]:
         """Return reward and counts [n * n] of a trial."""
+        if keep.stop():
+            raise Stopped
         own = _Counting.of(table)
         seen = proxy.trial(own, loop, keep, self.looks)
         best = sorted((look.score for look in seen), reverse=True)[:BEST]
@@ -158,19 +163,45 @@ class PaperAWS:
             f"chosen loop, {after:.0f} at the end; with shuffled rewards {min(shuffled):.0f} to "
             f"{max(shuffled):.0f}: a sharp table alone says nothing"
         )
-        trials = f"{len(rewards)} trials, rewards {min(rewards):.1f} to {max(rewards):.1f} %"
+        trials = [cut(len(rewards), self.loops)] if len(rewards) < self.loops else []
+        if rewards:
+            trials.append(
+                f"{len(rewards)} trials, rewards {min(rewards):.1f} to {max(rewards):.1f} %"
+            )
         named = [
             f"{100 * chances.ravel()[pair]:.2f} %  {describe_branch(pairs[pair])}"
             for pair in order[:TOLD]
         ]
         return {
-            "lines": [trials, sharp, *named],
+            "lines": [*trials, sharp, *named],
             "settings": self.config(),
+            "cut": cut(len(rewards), self.loops),
             "rewards": [round(reward, 4) for reward in rewards],
             "effective_pairs": round(after, 2),
             "effective_pairs_shuffled": [round(value, 2) for value in shuffled],
             "first_element": [round(float(p), 5) for p in chances.sum(1)],
         }
+
+
+class _Course:
+    """A search on its way: its table, the best reward with the chances that it came from.
+
+    Args:
+        table: fresh.
+    """
+
+    def __init__(self, table: PairTable) -> None:
+        self.table, self.best = table, (-np.inf, table.chances())
+        self.rewards: list[float] = []
+        self.counts: list[Ints] = []
+
+    def take(self, reward: float, counts: Ints) -> None:
+        """Learn from a trial: its reward, and how often it drew each pair [n * n]."""
+        if reward > self.best[0]:
+            self.best = (reward, self.table.chances())
+        self.table.reward(reward, counts)
+        self.rewards.append(reward)
+        self.counts.append(counts)
 
 
 @dataclass(frozen=True, slots=True)

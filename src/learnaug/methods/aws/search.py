@@ -59,6 +59,7 @@ class Found:
         screened: what the trials on subsets found; None: there were none.
         check: rewards of the found policy against those of the prior; None: not compared.
         trials: all of them, in order.
+        cut: how much was done when the time was up, in words; "" where it sufficed.
     """
 
     ways: Structures
@@ -66,6 +67,7 @@ class Found:
     screened: Screened | None
     check: stats.Paired | None
     trials: tuple[Trial, ...]
+    cut: str = ""
 
     @property
     def way(self) -> int:
@@ -117,17 +119,18 @@ def searched(
     screened = None
     if trials and ways.draws(way) and len(ways.space_of(way)) > size:
         screened = _screened(bench, ways, way, trials, size, seeds)
-    found = Found(ways, raced, screened, None, bench.trials)
+    found = Found(ways, raced, screened, None, bench.trials, bench.cut)
     if not (found.learned and checks):
         return found
     asks = [
         Ask(f"{name}-{lap}", policy, lap)
-        for name, policy in (("found", found.policy("found")), ("prior", ways.policy(ways.prior)))
         for lap in range(1, checks + 1)
+        for name, policy in (("found", found.policy("found")), ("prior", ways.policy(ways.prior)))
     ]
-    held = [trial.reward for trial in bench.run(asks) if trial]
-    check = stats.paired(held[:checks], held[checks:]) if len(held) == len(asks) else None
-    return Found(ways, raced, screened, check, bench.trials)
+    held = bench.run(asks)
+    pairs = [(a.reward, b.reward) for a, b in zip(held[::2], held[1::2], strict=True) if a and b]
+    check = stats.paired(*zip(*pairs, strict=True)) if pairs else None
+    return Found(ways, raced, screened, check, bench.trials, bench.cut)
 
 
 def _screened(
@@ -154,7 +157,7 @@ def _screened(
 def told(found: Found) -> list[str]:
     """Return what a search found, in words: what speaks for it first, then the policy."""
     ways, space = found.ways, found.ways.space_of(found.way)
-    lines = [*_told_race(found), *_told_elements(found)]
+    lines = [*([found.cut] if found.cut else []), *_told_race(found), *_told_elements(found)]
     if not found.learned:
         return [*lines, "nothing was learned: the policy is what it began with"]
     if found.check:
