@@ -93,7 +93,7 @@ def test_fixed_policies_without_their_likeliest_operations() -> None:
         resolve("flip-crop:without=1")
 
 
-@pytest.mark.parametrize("name", ["aws:without=14", "aws:without=-1", "aws-paper:without=14"])
+@pytest.mark.parametrize("name", ["aws-paper:without=14", "aws-paper:without=-1"])
 def test_a_search_refuses_before_it_begins(name: str) -> None:
     with pytest.raises(LearnaugError, match=r"`0 <= without"):
         resolve(name)
@@ -108,6 +108,3 @@ def test_a_search_leaves_out_what_it_found_likeliest() -> None:
     assert {"hflip", "pad_crop", "cutout"} <= used
     assert len({element.op for element in whole.elements()} - used) == 2
     assert len(found.stages) == len(whole.stages)
-    first = "trials=4,size=2,checks=0,first=0.1,late=0.1,without=2"
-    kept = contract.learn(f"aws:{first}", contract.world()).augmenter.policy
-    assert len({element.op for element in kept.elements()}) == 12  # 14 and what is left out

@@ -98,7 +98,7 @@ def test_trainings_are_counted_with_learning_and_enlarged_batches() -> None:
     assert trainings("safe-augmentation+aws") is None  # an audit does not train the target
 
 
-@pytest.mark.parametrize("name", ["aws-paper:loops=2,looks=1", "aws:trials=4,checks=0"])
+@pytest.mark.parametrize("name", ["aws-paper:loops=2,looks=1", "aws:ways=0,trials=4"])
 def test_a_search_makes_as_many_updates_as_are_counted(name: str) -> None:
     name += ",first=0.5,late=0.25"
     data, updates = contract.world(), [0]

@@ -27,7 +27,7 @@ sys.path.insert(0, str(Path(__file__).resolve().parent))
 import tiny
 
 TRIALS = 6
-METHOD = f"aws:trials={TRIALS},checks=1,first=0.3,late=0.3"
+METHOD = f"aws:ways=0,trials={TRIALS},checks=1,first=0.3,late=0.3"
 
 
 def learn(out: Path, method: str = METHOD, **more: Any) -> study.Lesson:
@@ -200,7 +200,7 @@ def test_when_the_time_is_up_it_ends_with_what_it_has(
     with monkeypatch.context() as patch:
         patch.setattr(World, "method", lambda world, name: few)
         short = learn(tmp_path / "short")
-    figures = ("permuted_reward_p", "noise", "log_likelihood_ratio", "elements")
+    figures = ("screen", "elements")
     assert [lesson.description["search"][f] for f in figures] == [
         short.description["search"][f] for f in figures
     ]
@@ -253,7 +253,7 @@ def test_another_learning_ends_with_status_75_as_before(tmp_path: Path, clock: l
 def test_kill_9_of_a_search_in_two_processes(tmp_path: Path) -> None:
     """Every process ends, and what is found is that of a search that was left alone."""
     options = ["--per-class", "3", "--epochs", "8", "--model", "b1", "--jobs", "2"]
-    method = "aws:trials=8,checks=0,first=0.2,late=0.5"
+    method = "aws:ways=8,rounds=1,first=0.2,late=0.5"
     out = tmp_path / "out"
     command = [sys.executable, "-m", "learnaug", "learn", method, "digits", *options]
     process = subprocess.Popen(
