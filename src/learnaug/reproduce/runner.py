@@ -259,7 +259,7 @@ def _table(paper: str, table: str, scale: str, only: Sequence[str] = ()) -> Tabl
 
 
 def _at(table: Table | AuditTable, scale: str) -> Table | AuditTable:
-    """Return the table with the blocks that it has at a scale."""
-    if isinstance(table, AuditTable):
+    """Return the table with the blocks that it has at a scale; all at one that is not known."""
+    if isinstance(table, AuditTable) or scale not in SCALES:
         return table
     return replace(table, blocks=tuple(block for block in table.blocks if scale in block.scales))
