@@ -170,6 +170,12 @@ def test_costs_are_columns_where_a_block_asks_for_them() -> None:
     assert [len(line) for line in plain] == [len(plain[0])] * len(plain)
 
 
+def test_figures_of_the_paper_keep_their_second_decimal() -> None:
+    figures = (0.9697, 0.855, 0.97, (0.9875, 0.99), None)
+    words = [paired._paper(figure) for figure in figures]
+    assert words == ["96.97", "85.5", "97.0", "98.75 to 99.0", "–"]
+
+
 def test_without_errors_of_the_baseline_nothing_can_be_fewer() -> None:
     pairs = begun()
     pairs.arms["cutout"] = arm(20.0, s0=1.0, s1=1.0)

@@ -161,11 +161,11 @@ def _cells(row: dict[str, Any], rival: bool) -> tuple[str, ...]:
     if not row["n"]:
         failed = "failed" if row["errors"] else ""
         empty = ("",) * (5 if rival else 4)
-        return name, _percent(row["paper"]), failed or row["state"], *empty
+        return name, _paper(row["paper"]), failed or row["state"], *empty
     spread = f" ± {100 * row['sd']:.1f}" if row["sd"] is not None else ""
     return (
         name,
-        _percent(row["paper"]),
+        _paper(row["paper"]),
         _percent(row["mean"]) + spread,
         _difference(row),
         *([_difference(row["rival"])] if rival else ()),
@@ -184,11 +184,16 @@ def _costs(row: dict[str, Any]) -> tuple[str, ...]:
     )
 
 
-def _percent(figure: Figure) -> str:
+def _paper(figure: Figure) -> str:
+    """Return a paper's figure in per cent, with its second decimal where it has one."""
     if figure is None:
         return "–"
-    if isinstance(figure, (tuple, list)):
-        return " to ".join(f"{100 * value:.1f}" for value in figure)
+    values = figure if isinstance(figure, (tuple, list)) else (figure,)
+    words = (f"{100 * value:.2f}" for value in values)
+    return " to ".join(word.removesuffix("0") for word in words)
+
+
+def _percent(figure: float) -> str:
     return f"{100 * figure:.1f}"
 
 

@@ -284,7 +284,7 @@ def _table(paper: str, table: str, scale: str, only: Sequence[str] = ()) -> AnyT
 
 
 def _at(table: AnyTable, scale: str) -> AnyTable:
-    """Return the table with the blocks that it has at a scale."""
-    if isinstance(table, AuditTable | ProxyTable):
+    """Return the table with the blocks that it has at a scale; all at one that is not known."""
+    if isinstance(table, AuditTable | ProxyTable) or scale not in SCALES:
         return table
     return replace(table, blocks=tuple(block for block in table.blocks if scale in block.scales))

@@ -15,7 +15,7 @@ from learnaug.methods.augmenters import PolicyAugmenter
 from learnaug.methods.aws.augmenter import Searched
 from learnaug.methods.aws.bench import Bench
 from learnaug.methods.aws.proxy import Proxy, Schedule, shared
-from learnaug.methods.aws.race import sizes
+from learnaug.methods.aws.race import REPEATS, sizes
 from learnaug.methods.aws.screening import LEAST
 from learnaug.methods.aws.search import Found, searched, told
 from learnaug.methods.aws.structure import Structures, structures_of
@@ -114,6 +114,7 @@ class AWS:
         """All trials, in lengths of the shortest."""
         race = sizes(self.ways, self.rounds) if self.ways else []
         raced = sum(count * (1 << number) for number, count in enumerate(race))
+        raced += REPEATS if race else 0
         return raced + self.trials + 2 * self.checks
 
     def config(self) -> dict[str, Any]:
@@ -208,6 +209,7 @@ def _audit(found: Found, method: AWS) -> dict[str, Any]:
                     zip(raced.posterior.mean, raced.posterior.sd, strict=True)
                 )
             ],
+            "repeats": [round(reward, 6) for reward in raced.repeats],
             "rounds": [
                 [[ways.told(way), round(reward, 6)] for way, reward in each]
                 for each in raced.rounds

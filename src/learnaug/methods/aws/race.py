@@ -4,7 +4,8 @@ A short trial from shared weights flatters what augments little: the weights hav
 augmentation, and the harm of too little shows late. So the better half of a round goes into the
 next, whose trials are twice as long; TrivialAugment, which the search began with, runs in the first
 and in the last round. Rewards of the first round are read by the model of `screening` with one
-effect for each combination, related to its neighbours, so that half of them need no trial.
+effect for each combination, related to its neighbours, so that half of them need no trial. How far
+chance moves a reward is told by repeats of the prior's trial.
 """
 
 from __future__ import annotations
@@ -15,14 +16,16 @@ import numpy as np
 from numpy.typing import NDArray
 
 from learnaug.methods.aws.bench import Ask, Bench
-from learnaug.methods.aws.screening import LEAST, RELATED, Posterior, posterior, surprise
+from learnaug.methods.aws.screening import LEAST, RELATED, Posterior, alike, posterior
 from learnaug.methods.aws.structure import Structures
 from learnaug.seeds import Seeds
 
-__all__ = ["LEVEL", "Raced", "race", "sizes"]
+__all__ = ["LEVEL", "REPEATS", "Raced", "race", "sizes"]
 
 LEVEL = 0.05  # of the permuted-reward control
 FINALISTS = 2
+REPEATS = 3
+MOST = 1e4  # variance of the effects over that of the noise
 
 Floats = NDArray[np.float64]
 
@@ -36,12 +39,14 @@ class Raced:
         rounds: of each round, the combinations with their rewards, the best first.
         posterior: of the first round.
         p: of its permuted-reward control.
+        repeats: rewards of the prior's other trials in the first round.
     """
 
     chosen: int
     rounds: tuple[tuple[tuple[int, float], ...], ...]
     posterior: Posterior
     p: float
+    repeats: tuple[float, ...]
 
     @property
     def learned(self) -> bool:
@@ -55,20 +60,24 @@ def race(bench: Bench, ways: Structures, trials: int, rounds: int, seeds: Seeds)
     Args:
         bench: makes the trials.
         ways: S combinations.
-        trials: of the first round, the prior's among them.
+        trials: of the first round, the prior's among them; it is repeated REPEATS times besides,
+            with other batches and draws, which says how much chance alone moves a reward.
         rounds: how many; the next one has half as many trials, twice as long.
         seeds: key which combinations are tried, and the shuffles.
     """
     others = [way for way in range(len(ways.all)) if way != ways.prior]
     order = seeds.child("order").numpy().permutation(others)
     first = _round(bench, ways, [ways.prior, *order[: trials - 1]], 0)
-    tried, rewards = [way for way, _ in first], np.array([reward for _, reward in first])
-    kernel = ways.kernel(RELATED)
-    shares = np.eye(len(ways.all))[tried]
-    found = posterior(shares, rewards, kernel)
-    p = surprise(shares, rewards, kernel, seeds.child("shuffles")) if len(first) >= LEAST else 1.0
+    again = _repeats(bench, ways) if len(first) >= LEAST else []
+    rewards = np.array([reward for _, reward in first])
+    same = np.array([0, *range(len(first), len(first) + len(again))])
+    p = alike(np.append(rewards, again), same, seeds.child("shuffles"))
+    noise = float(np.std([*rewards[:1], *again], ddof=1)) if again else 0.0
+    shares = np.eye(len(ways.all))[[way for way, _ in first]]
+    ratio = min(MOST, float(rewards.var()) / noise**2) if noise else 0.0
+    found = posterior(shares, rewards, ways.kernel(RELATED), (ratio, noise))
     if p >= LEVEL:
-        return Raced(ways.prior, (_sorted(first),), found, p)
+        return Raced(ways.prior, (_sorted(first),), found, p, tuple(again))
     ranked, made = [int(way) for way in np.argsort(-found.mean)], [_sorted(first)]
     for number, count in list(enumerate(sizes(trials, rounds)))[1:]:
         left = ranked[:count]
@@ -79,7 +88,7 @@ def race(bench: Bench, ways: Structures, trials: int, rounds: int, seeds: Seeds)
             break
         made.append(_sorted(run))
         ranked = [way for way, _ in made[-1]]
-    return Raced(ranked[0], tuple(made), found, p)
+    return Raced(ranked[0], tuple(made), found, p, tuple(again))
 
 
 def sizes(trials: int, rounds: int) -> list[int]:
@@ -100,6 +109,13 @@ def _round(bench: Bench, ways: Structures, left: list[int], number: int) -> list
     ]
     made = zip(left, bench.run(asks), strict=True)
     return [(int(way), trial.reward) for way, trial in made if trial]
+
+
+def _repeats(bench: Bench, ways: Structures) -> list[float]:
+    """Return the rewards of the prior's repeats; fewer where the time was up."""
+    policy = ways.policy(ways.prior)
+    asks = [Ask(f"repeat-{lap}", policy, lap) for lap in range(1, REPEATS + 1)]
+    return [trial.reward for trial in bench.run(asks) if trial]
 
 
 def _sorted(run: list[tuple[int, float]]) -> tuple[tuple[int, float], ...]:

@@ -25,6 +25,7 @@ __all__ = [
     "LEAST",
     "RELATED",
     "Posterior",
+    "alike",
     "design",
     "odds",
     "posterior",
@@ -110,20 +111,23 @@ def related(owner: Ints) -> Floats:
     return kernel
 
 
-def posterior(shares: Floats, rewards: Floats, kernel: Floats) -> Posterior:
+def posterior(
+    shares: Floats, rewards: Floats, kernel: Floats, known: tuple[float, float] | None = None
+) -> Posterior:
     """Return what T trials say of the effects.
 
     Args:
         shares: float [T, n], probability of each element in each trial.
         rewards: float [T].
         kernel: K, float [n, n].
+        known: t² / s² and s; None: the likeliest ones.
     """
     trials, elements = shares.shape
     if trials < LEAST:
         return Posterior(np.zeros(elements), np.zeros(elements), 0.0, 0.0, 0.0)
     space = _Space(shares, kernel)
     found = space.fit(rewards[:, None])
-    ratio, noise = float(RATIOS[found.best[0]]), float(found.noise[0])
+    ratio, noise = known or (float(RATIOS[found.best[0]]), float(found.noise[0]))
     gain = (
         ratio
         * (space.kernel @ space.x.T)
@@ -186,6 +190,26 @@ def surprise(
     columns = [rewards, *(gen.permutation(rewards) for _ in range(shuffles))]
     found = _Space(shares, kernel).fit(np.stack(columns, 1)).evidence
     return float((found >= found[0] - 1e-12).sum() / (1 + shuffles))
+
+
+def alike(rewards: Floats, same: Ints, seeds: Seeds, shuffles: int = SHUFFLES) -> float:
+    """Return the p-value of the permuted-reward control for trials of which some are repeats.
+
+    Where all trials differ by chance alone, those of one policy are no more alike than any others:
+    the variance of their rewards is held against that of as many rewards dealt out anew;
+    (1 + as small) / (1 + shuffles). 1 with too few trials.
+
+    Args:
+        rewards: float [T].
+        same: int64 [R], the trials that had one policy.
+        seeds: keys the shuffles.
+        shuffles: how many.
+    """
+    if len(same) < 2 or len(rewards) < len(same) + LEAST:
+        return 1.0
+    gen = seeds.numpy()
+    dealt = [gen.permutation(rewards)[: len(same)].var() for _ in range(shuffles)]
+    return float((1 + (np.array(dealt) <= rewards[same].var() + 1e-15).sum()) / (1 + shuffles))
 
 
 def odds(found: Posterior) -> Floats:

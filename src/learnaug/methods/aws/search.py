@@ -181,7 +181,9 @@ def _told_race(found: Found) -> list[str]:
         return []
     first, last = raced.rounds[0], raced.rounds[-1]
     head = f"race: {len(first)} of {len(ways.all)} ways to augment tried; "
-    lines = [head + f"{100 * raced.p:.1f} % of shuffled rewards fit as well"]
+    noise = raced.posterior.noise
+    lines = [head + f"repeats of one differ by {noise:.3f} nats (standard deviation)"]
+    lines.append(f"{100 * raced.p:.1f} % of shuffled rewards tell them apart as well")
     if not raced.learned:
         return [*lines, f"chance explains the rewards: {ways.told(ways.prior)}, as it began"]
     known = dict(last)
