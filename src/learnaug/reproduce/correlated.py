@@ -205,13 +205,13 @@ def _number(value: float) -> float | None:
 
 
 def _seconds(records: Mapping[str, dict[str, Any]], key: str) -> float | None:
-    """Return the mean time of a training or a trial, in seconds."""
+    """Return the median time of a training or a trial, in seconds; the first one compiles."""
     found = [
         row["seconds"]
         for name, row in records.items()
         if name.startswith(f"{key}/") and "seconds" in row
     ]
-    return float(np.mean(found)) if found else None
+    return float(np.median(found)) if found else None
 
 
 def _cells(row: dict[str, Any], whole: float | None) -> tuple[str, ...]:
