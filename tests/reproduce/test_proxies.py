@@ -110,6 +110,8 @@ def test_random_policies_differ_and_their_mean_is_the_shared_one() -> None:
     drawn = [reached(proxies.random_policy(Seeds(4).child(n))) for n in range(400)]
     for key, value in shared_one.items():
         assert np.mean([each[key] for each in drawn]) == pytest.approx(value, abs=0.07)
+    structures = {tuple(value > 0 for value in each.values()) for each in drawn}
+    assert len(structures) == 16  # each part is there or not, whatever the others do
     settled = [reached(policy) for policy in proxies.random_policies(9, Seeds(3), structure=False)]
     for each in (*settled, reached(proxies.mean_policy(structure=False))):
         assert each == pytest.approx({"hflip": 0.5, "pad_crop": 1, "cutout": 1, "drawn": 1})
