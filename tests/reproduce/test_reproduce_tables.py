@@ -12,7 +12,7 @@ from learnaug.methods import METHODS, resolve, rows_of
 from learnaug.nets import NETS
 from learnaug.ops.spaces import safe15
 from learnaug.reproduce import runner
-from learnaug.reproduce.rows import Audit, AuditTable, Table
+from learnaug.reproduce.rows import AnyTable, Audit, Proxies
 from learnaug.reproduce.runner import SCALES
 from learnaug.reproduce.sources import place
 
@@ -24,7 +24,7 @@ TABLES = [
 
 
 @pytest.mark.parametrize(("paper", "name", "table"), TABLES)
-def test_a_table_is_whole(paper: str, name: str, table: Table | AuditTable) -> None:
+def test_a_table_is_whole(paper: str, name: str, table: AnyTable) -> None:
     assert len({block.key for block in table.blocks}) == len(table.blocks)
     for block in table.blocks:
         task = "segmentation" if block.source.name == "camvid" else "classification"
@@ -35,6 +35,10 @@ def test_a_table_is_whole(paper: str, name: str, table: Table | AuditTable) -> N
                 assert NETS[block.net(scale)].task == task
         if isinstance(block, Audit):
             assert set(block.safe) < set(block.looked) <= {name for name, _ in safe15(32)}
+            continue
+        if isinstance(block, Proxies):
+            assert len({line.key for line in block.lines}) == len(block.lines)
+            assert block.policies >= 20
             continue
         methods = [line.at(scale) for line in block.lines if line.method]
         again = [line for line in block.lines if line.note.startswith("the same training as")]
@@ -107,7 +111,14 @@ def test_the_figures_of_lemley() -> None:
 
 
 @pytest.mark.parametrize(("paper", "name", "table"), TABLES)
-def test_the_data_are_there(paper: str, name: str, table: Table, shared_data: Path) -> None:
+def test_the_data_are_there(paper: str, name: str, table: AnyTable, shared_data: Path) -> None:
     for block in table.blocks:
         if block.source.places:
             assert place(block.source, shared_data) is not None
+
+
+def test_the_figures_of_tian() -> None:
+    """Typed from table 5, in its order."""
+    lines = reproduce.PAPERS["aws"]["table-5"].blocks[0].lines
+    assert [line.paper for line in lines if line.paper is not None] == [0.85, 0.55, 0.36, 0.045]
+    assert [line.weights for line in lines[:4]] == ["augmented", "plain", "random", "augmented"]

@@ -14,6 +14,7 @@ from learnaug.reproduce.page import aligned
 from learnaug.reproduce.proxies import RESULTS, WHOLE, name_for
 from learnaug.reproduce.rows import Proxies, ProxyLine, Scale
 from learnaug.seeds import Seeds
+from learnaug.study import read_pairs
 
 __all__ = ["COMMON", "UNITS", "begun", "lines_of", "picture", "told"]
 
@@ -33,8 +34,8 @@ COMMON = (
 FIGURES = ("pearson", "spearman", "pearson_loglik", "spearman_loglik")
 HEAD = (
     "proxy", "Pearson, paper", "ours: Pearson, one run each", "difference to the first",
-    "Spearman", "log likelihood for accuracy: Pearson", "Spearman", "Pearson of means over seeds",
-    "time, of a training", "policies x seeds",
+    "Spearman", "log likelihood: Pearson", "log likelihood: Spearman",
+    "Pearson of means over seeds", "time, of a training", "policies x seeds",
 )  # fmt: skip
 Floats = NDArray[np.float64]
 Found = tuple[Floats, Floats]  # score and log likelihood, [S, n]
@@ -65,9 +66,10 @@ def told(
     """
     records = _records(where / block.key)
     sound = [n for n in range(block.policies) if not _failed(records, n)]
-    places = stats.resamples(len(sound), Seeds(0).child("reproduce", "policies").numpy())
-    places = np.concatenate([np.arange(len(sound))[None], places])
+    places = stats.resamples(max(1, len(sound)), Seeds(0).child("reproduce", "policies").numpy())
+    places = np.concatenate([np.arange(places.shape[1])[None], places])
     whole = {part: _found(records, WHOLE, sound, f"{part}_") for part in ("test", "valid")}
+    sizes = read_pairs(where / block.key).sizes if records else None
     rows, first = [], None
     for line in block.lines:
         row = _empty(block, scale, line, absent)
@@ -82,7 +84,7 @@ def told(
             row["state"] = "done" if len(mine[0]) >= seeds else "running"
             row["seconds"] = _seconds(records, WHOLE if line.whole else line.key)
             first = draws["pearson"] if line is block.lines[0] else first
-        row["parts"] = {"policies": block.policies} if records else None
+        row["parts"] = sizes
         rows.append(row)
     if rows:
         rows[0]["errors"] = [
@@ -94,6 +96,9 @@ def told(
 def lines_of(block: Proxies, scale: Scale, rows: list[dict[str, Any]]) -> tuple[str, list[str]]:
     """Return heading and Markdown lines of a block: rows, errors and pictures."""
     words = f"{block.source.words}, net {block.net(scale)}, {block.policies} random policies"
+    if parts := next((row["parts"] for row in rows if row["parts"]), None):
+        words += f", {parts['train']} / {parts['valid']} / {parts['test']} pictures"
+        words += " train / validate / test"
     whole = next((row["seconds"] for row in rows if row["whole"]), None)
     cells = [_cells(row, whole) for row in rows]
     shown = [f"![{row['name']}]({row['picture']})" for row in rows if row["n"] and not row["whole"]]
@@ -200,13 +205,13 @@ def _number(value: float) -> float | None:
 
 
 def _seconds(records: Mapping[str, dict[str, Any]], key: str) -> float | None:
-    """Return the mean time of a training or a trial, in seconds."""
+    """Return the median time of a training or a trial, in seconds; the first one compiles."""
     found = [
         row["seconds"]
         for name, row in records.items()
         if name.startswith(f"{key}/") and "seconds" in row
     ]
-    return float(np.mean(found)) if found else None
+    return float(np.median(found)) if found else None
 
 
 def _cells(row: dict[str, Any], whole: float | None) -> tuple[str, ...]:

@@ -17,7 +17,6 @@ from learnaug.reproduce import (
     neural,
     proxies,
     safe,
-    scatter,
     smart,
 )
 from learnaug.reproduce.found import Found
@@ -139,9 +138,17 @@ def run(
         if any(row["parts"] for row in rows):
             rundir.write_json(where / "table.json", found.to_json())
             rundir.write_text(where / "table.md", found.to_markdown())
-            scatter.write(where, chosen, rows)
+            _draw(where, chosen, rows)
     _require_some(rows)
     return found
+
+
+def _draw(where: Path, chosen: AnyTable, rows: list[dict[str, Any]]) -> None:
+    """Write the pictures of a table that has some."""
+    if isinstance(chosen, ProxyTable):
+        from learnaug.reproduce import scatter  # matplotlib takes seconds to import
+
+        scatter.write(where, rows)
 
 
 def _each(

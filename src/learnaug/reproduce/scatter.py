@@ -11,7 +11,6 @@ import numpy as np
 from matplotlib.figure import Figure
 
 from learnaug import rundir
-from learnaug.reproduce.rows import AnyTable, ProxyTable
 
 __all__ = ["drawn", "write"]
 
@@ -32,10 +31,8 @@ STYLE: dict[str, Any] = {
 }
 
 
-def write(where: Path, table: AnyTable, rows: list[dict[str, Any]]) -> None:
+def write(where: Path, rows: list[dict[str, Any]]) -> None:
     """Write the picture of every proxy that has points into the folder of the table."""
-    if not isinstance(table, ProxyTable):
-        return
     for row in rows:
         if row["picture"] and row["points"]:
             rundir.write_text(where / row["picture"], drawn(row))

@@ -85,7 +85,7 @@ def rank_interval(value: float, n: int) -> Interval | None:
 
     Example:
         >>> [round(end, 3) for end in rank_interval(0.5, 28)]
-        [0.132, 0.746]
+        [0.133, 0.747]
     """
     if n < LEAST or not np.isfinite(value):
         return None

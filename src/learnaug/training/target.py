@@ -165,6 +165,7 @@ def restore_optimiser(
     optimiser: torch.optim.Optimizer, tensors: dict[str, Tensor], prefix: str
 ) -> None:
     """Take back what `optimiser_tensors` returned, in the layout that the weights have now."""
+    optimiser.state.clear()  # what an optimiser without a step returned is nothing
     parameters = [p for group in optimiser.param_groups for p in group["params"]]
     for key, value in tensors.items():
         if key.startswith(f"{prefix}."):
