@@ -228,6 +228,16 @@ def test_with_too_few_trials_it_is_what_it_began_with(
     assert all(row["probability"] == row["before"] for row in told["search"]["elements"])
 
 
+def test_a_signal_after_the_time_is_a_signal(tmp_path: Path, clock: list[float]) -> None:
+    def act() -> None:
+        clock.append(clock.pop() + 3601)
+        os.kill(os.getpid(), signal.SIGTERM)
+
+    with pytest.raises(KeyboardInterrupt):
+        learn(tmp_path / "out", minutes=60, say=_once(0.6, act))
+    assert not (tmp_path / "out" / "augmenter").exists()
+
+
 def test_the_paper_ends_with_its_best_loop(tmp_path: Path, clock: list[float]) -> None:
     method = "aws-paper:loops=5,first=0.3,late=0.3,looks=1"
     whole = learn(tmp_path / "whole", method)
