@@ -271,12 +271,13 @@ def test_kill_9_of_a_search_in_two_processes(tmp_path: Path) -> None:
     )
     began = time.monotonic()
     while process.poll() is None and len(_rows(out, method)) < 2:
-        assert time.monotonic() - began < 120
+        if time.monotonic() - began > 300:
+            break
         time.sleep(0.01)
     process.kill()
     assert process.wait() == -9, "it ended before it was killed"
     assert _gone(str(out)), "a worker lives on"
-    assert len(_rows(out, method)) < 8
+    assert 2 <= len(_rows(out, method)) < 8
     learnaug.resume(out, jobs=1)
     learnaug.learn("digits", method, per_class=3, epochs=8, model="b1", out=tmp_path / "w", jobs=1)
     assert found(out) == found(tmp_path / "w")
