@@ -228,6 +228,16 @@ def test_with_too_few_trials_it_is_what_it_began_with(
     assert all(row["probability"] == row["before"] for row in told["search"]["elements"])
 
 
+def test_a_signal_after_the_time_is_a_signal(tmp_path: Path, clock: list[float]) -> None:
+    def act() -> None:
+        clock.append(clock.pop() + 3601)
+        os.kill(os.getpid(), signal.SIGTERM)
+
+    with pytest.raises(KeyboardInterrupt):
+        learn(tmp_path / "out", minutes=60, say=_once(0.6, act))
+    assert not (tmp_path / "out" / "augmenter").exists()
+
+
 def test_the_paper_ends_with_its_best_loop(tmp_path: Path, clock: list[float]) -> None:
     method = "aws-paper:loops=5,first=0.3,late=0.3,looks=1"
     whole = learn(tmp_path / "whole", method)
@@ -261,12 +271,13 @@ def test_kill_9_of_a_search_in_two_processes(tmp_path: Path) -> None:
     )
     began = time.monotonic()
     while process.poll() is None and len(_rows(out, method)) < 2:
-        assert time.monotonic() - began < 120
+        if time.monotonic() - began > 300:
+            break
         time.sleep(0.01)
     process.kill()
     assert process.wait() == -9, "it ended before it was killed"
     assert _gone(str(out)), "a worker lives on"
-    assert len(_rows(out, method)) < 8
+    assert 2 <= len(_rows(out, method)) < 8
     learnaug.resume(out, jobs=1)
     learnaug.learn("digits", method, per_class=3, epochs=8, model="b1", out=tmp_path / "w", jobs=1)
     assert found(out) == found(tmp_path / "w")
