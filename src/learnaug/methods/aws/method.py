@@ -14,6 +14,8 @@ from learnaug.errors import ConfigError
 from learnaug.methods.augmenters import PolicyAugmenter
 from learnaug.methods.aws.augmenter import Searched
 from learnaug.methods.aws.bench import Bench
+from learnaug.methods.aws.history import of_screening
+from learnaug.methods.aws.pictures import policy_grid
 from learnaug.methods.aws.proxy import Proxy, Schedule, shared
 from learnaug.methods.aws.search import Found, screened, told
 from learnaug.methods.aws.space import Space, space_of
@@ -110,7 +112,12 @@ class AWS:
         if not found.learned:
             keep.say("aws: " + told(found, space)[-1])
         policy = space.policy(found.weights, "aws" if found.learned else self.searched.name)
-        return Learned(Searched(policy, _audit(found, space, self)))
+        told_so = _audit(found, space, self, seeds.child("search"))
+        before = space.policy(1.0, self.searched.name)
+        shown = policy_grid(
+            data.train, before, policy if found.learned else None, seeds.child("pictures")
+        )
+        return Learned(Searched(policy, told_so), galleries=shown)
 
     @property
     def _most(self) -> int:
@@ -153,7 +160,7 @@ def _parts(data: Learning, folds: int, seeds: Seeds) -> list[tuple[ImageSet, Ima
     ]
 
 
-def _audit(found: Found, space: Space, method: AWS) -> dict[str, Any]:
+def _audit(found: Found, space: Space, method: AWS, seeds: Seeds) -> dict[str, Any]:
     """Return the search as plain JSON data, with "lines" for people."""
     return {
         "lines": told(found, space),
@@ -166,4 +173,5 @@ def _audit(found: Found, space: Space, method: AWS) -> dict[str, Any]:
             "nats": found.check.mean, "interval": found.check.interval, "pairs": found.check.n,
         },
         "trials": [[t.name, round(t.reward, 6), round(t.score, 6)] for t in found.trials],
+        "history": of_screening(found, space, seeds),
     }  # fmt: skip

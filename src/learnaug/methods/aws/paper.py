@@ -16,6 +16,8 @@ from learnaug.errors import ConfigError, nearest
 from learnaug.methods.augmenters import PolicyAugmenter
 from learnaug.methods.aws.augmenter import Searched
 from learnaug.methods.aws.bench import LOG
+from learnaug.methods.aws.history import marks, of_pairs
+from learnaug.methods.aws.pictures import policy_grid
 from learnaug.methods.aws.ppo import TABLES, PairTable
 from learnaug.methods.aws.proxy import Proxy, Schedule, shared
 from learnaug.methods.aws.search import effective
@@ -103,23 +105,29 @@ class PaperAWS:
             seeds=seeds.child("proxy"), device=device, precision=budget.precision,
             keep=keep.part("shared", 0.0, start),
         )  # fmt: skip
-        table, best, rewards = self._fresh(), (-np.inf, np.zeros(0)), []
+        table, best, rewards = self._fresh(), (-np.inf, np.zeros(0), 0), []
         every: list[Ints] = []
+        seen: list[tuple[int, Floats]] = []
+        due = marks(self.loops)
         trials = keep.part("trials", start, 1 - start)
         done = rundir.Results(trials.checkpoints and trials.checkpoints / LOG, trials.say)
         for loop in range(self.loops):
             row = done.get(str(loop), partial(self._trial, proxy, table, loop, trials))
             reward, counts = float(row["reward"]), np.array(row["pairs"], np.int64)
             if reward > best[0]:
-                best = (reward, table.chances())
+                best = (reward, table.chances(), loop)
             table.reward(reward, counts)
             rewards.append(reward)
             every.append(counts)
+            seen += [(loop + 1, table.chances())] if loop + 1 in due else []
             trials.progress((loop + 1) / self.loops)
         shuffled = self._shuffled(rewards, every, seeds.child("shuffles"))
-        told = self._told(best[1], table, rewards, shuffled)
+        told = self._told(best[1], table, rewards, [each[-1] for each in shuffled])
+        told["history"] = of_pairs(table.elements, best[1], best[2], seen, rewards, shuffled)
         found = Searched(_behind_crop(table.policy(best[1])), told)
-        return Learned(found, (Phase(found, copies=self.enlarge),))
+        before = _behind_crop(self._fresh().policy())
+        shown = policy_grid(data.train, before, found.policy, seeds.child("pictures"))
+        return Learned(found, (Phase(found, copies=self.enlarge),), galleries=shown)
 
     def _trial(self, proxy: Proxy, table: PairTable, loop: int, keep: Keep) -> dict[str, Any]:
         """Return reward and counts [n * n] of a trial."""
@@ -131,15 +139,17 @@ class PaperAWS:
     def _fresh(self) -> PairTable:
         return PairTable(spaces.elements36(), self.table)
 
-    def _shuffled(self, rewards: list[float], every: list[Ints], seeds: Seeds) -> list[float]:
-        """Return the effective number of pairs after learning from rewards dealt out anew."""
+    def _shuffled(self, rewards: list[float], every: list[Ints], seeds: Seeds) -> list[list[float]]:
+        """Return the effective number of pairs over time, learned from rewards dealt out anew."""
+        due = marks(len(rewards))
         found = []
         for number in range(SHUFFLED):
             order = seeds.child(number).numpy().permutation(len(rewards))
-            table = self._fresh()
+            table, sharp = self._fresh(), []
             for loop, counts in enumerate(every):
                 table.reward(rewards[order[loop]], counts)
-            found.append(effective(table.chances().ravel()))
+                sharp += [effective(table.chances().ravel())] if loop + 1 in due else []
+            found.append(sharp)
         return found
 
     def _told(

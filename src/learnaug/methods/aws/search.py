@@ -32,6 +32,7 @@ class Found:
         learned: whether p is below 0.05; else the weights are even.
         check: rewards of the found policy against those of the prior; None: not compared.
         trials: all of them, in order.
+        shares, rewards: float [T, n] and [T], of the trials on subsets, as for `posterior`.
     """
 
     weights: Floats
@@ -40,6 +41,8 @@ class Found:
     learned: bool
     check: stats.Paired | None
     trials: tuple[Trial, ...]
+    shares: Floats
+    rewards: Floats
 
 
 def screened(
@@ -79,7 +82,7 @@ def screened(
         ]
         held = [trial.reward for trial in bench.run(asks)]
         check = stats.paired(held[:checks], held[checks:])
-    return Found(weights, found, p, learned, check, bench.trials)
+    return Found(weights, found, p, learned, check, bench.trials, shares, rewards)
 
 
 def told(found: Found, space: Space) -> list[str]:
