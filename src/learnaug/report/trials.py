@@ -134,7 +134,7 @@ def _layers(rows: Sequence[Json], odds: course.Floats, places: Sequence[int]) ->
 def _policy_words(search: Json, chosen: bool) -> str:
     words = (
         "At the left the policy that the search began with. Each colour is an operation, its "
-        "shades the bands of strength, the strongest darkest; the most raised stand on top."
+        "shades the bands of strength, the strongest most vivid; the most raised stand on top."
     )
     if chosen:
         words += " Dashed: the loop whose policy was kept, that with the highest reward."
