@@ -73,7 +73,8 @@ class Search:
         effects: whether the rows have effects.
         runs: all searches of the method, where there are several.
         learned: how many of them learned something.
-        operations: what they did to each operation, where there are several.
+        judged: whether they say so.
+        operations: what they did to each operation, where several ended with another policy.
     """
 
     method: str
@@ -87,6 +88,7 @@ class Search:
     effects: bool
     runs: tuple[Seen, ...]
     learned: int
+    judged: bool
     operations: tuple[Summary, ...]
 
 
@@ -103,16 +105,18 @@ def search_of(method: str, searches: Sequence[tuple[int | None, Json]]) -> Searc
     several = len(searches) > 1
     lead = "" if seed is None else f"The run with seed {seed}"
     if several:
-        lead += f", the first of {len(searches)}, each of which made a search of its own"
+        lead += f", the first of {len(searches)}"
     badge, kind, words = _verdict(first)
     rows = rows_of(first)
     lines = tuple(_line(row) for row in sorted(rows, key=_rank))
+    verdicts = [search.get("learned") for _, search in searches]
+    moved = any(verdict is not False for verdict in verdicts)
     seen = tuple(_seen(seed, search) for seed, search in searches) if several else ()
     return Search(
         method, lead and f"{lead}.", badge, kind, words, charts(method, first), lines[:MOST_LINES],
         max(0, len(lines) - MOST_LINES), any("effect" in row for row in rows), seen,
-        sum(search.get("learned") is True for _, search in searches),
-        _operations([search for _, search in searches]) if several else (),
+        verdicts.count(True), isinstance(first.get("learned"), bool),
+        _operations([search for _, search in searches]) if several and moved else (),
     )  # fmt: skip
 
 

@@ -18,6 +18,7 @@ __all__ = ["charts", "ends_of", "rows_of", "steps_of", "trials_of"]
 MOST_DOTS = 2_000
 LEVEL = 0.05  # of the permuted-reward control
 FOUND, PRIOR = "found", "prior"
+PLAIN = "draw"  # a stage that needs no name: what is drawn for each picture
 
 
 def rows_of(search: Json) -> list[Json]:
@@ -97,7 +98,7 @@ def _policies(method: str, search: Json) -> list[Chart]:
     for stage, places in stages.items():
         if len(places) > 1:
             layers = _layers(rows, odds, places)
-            heading = "The policy over time" + (f": {stage}" if _choices(stages) > 1 else "")
+            heading = "The policy over time" + (f": {stage}" if stage not in ("", PLAIN) else "")
             loop = number(mapping(search.get("history")).get("chosen"))
             svg = course.shares(
                 trials, layers, None if loop is None else int(loop), f"{heading}: {method}"
@@ -110,10 +111,6 @@ def _policies(method: str, search: Json) -> list[Chart]:
         caption = "Each line is a part of the policy that happens or does not, on its own."
         made.append(Chart(heading, course.switches(trials, lines, f"{heading}: {method}"), caption))
     return made
-
-
-def _choices(stages: dict[str, list[int]]) -> int:
-    return sum(len(places) > 1 for places in stages.values())
 
 
 def _layers(rows: Sequence[Json], odds: course.Floats, places: Sequence[int]) -> list[Layer]:

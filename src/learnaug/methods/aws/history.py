@@ -175,7 +175,7 @@ def of_pairs(
         for (t, table), others in zip(seen, zip(*shuffled, strict=True), strict=True)
     ]
     return {
-        "reward": "validation accuracy, percent",
+        "reward": "validation score, percent",
         "counted": "pairs",
         "effective_before": float(n * n),
         "chosen": loop,
