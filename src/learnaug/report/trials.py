@@ -71,6 +71,7 @@ def _rewards(search: Json) -> list[tuple[str, float]]:
 
 
 def ends_of(value: object) -> Interval | None:
+    """Return the two ends of an interval; None where it is none."""
     if not isinstance(value, (list, tuple)) or len(value) != 2:
         return None
     low, high = number(value[0]), number(value[1])
@@ -78,6 +79,7 @@ def ends_of(value: object) -> Interval | None:
 
 
 def charts(method: str, search: Json) -> tuple[Chart, ...]:
+    """Return the figures of a search that there are data for, the policy over time first."""
     drawn = (_reward_chart, _doubt, _sharpness)
     found = [*_policies(method, search), *(draw(method, search) for draw in drawn)]
     return tuple(one for one in found if one)
