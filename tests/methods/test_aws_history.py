@@ -138,6 +138,7 @@ def test_the_history_of_pairs_is_the_marginal_of_the_first_element() -> None:
     entropy = -sum(p * np.log(p) for p in table.ravel())
     assert told["steps"][1]["effective"] == pytest.approx(np.exp(entropy), abs=0.006)
     assert [row["name"] for row in told["rows"]] == ["hflip", "vflip"]
+    assert [row["probability"] for row in told["rows"]] == [0.4, 0.6]
 
 
 def test_the_published_search_tells_its_course_and_shows_its_draws() -> None:
