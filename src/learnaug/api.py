@@ -41,5 +41,5 @@ def resume(out: str | Path, **options: Any) -> Comparison | Trained | Lesson:
 
 def _show(lesson: Lesson) -> None:
     name = Path(lesson.source).name or lesson.source
-    audit = report.audit_in(lesson.folder)
-    report.write_pictures(lesson.pictures, lesson.method, name, lesson.galleries, audit)
+    audit, search = report.audit_in(lesson.folder), report.search_in(lesson.folder)
+    report.write_pictures(lesson.pictures, lesson.method, name, lesson.galleries, audit, search)

@@ -6,13 +6,17 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 
 import numpy as np
+import torch
 from numpy.typing import NDArray
 
-from learnaug import rundir
+from learnaug import ops, rundir
+from learnaug.data import ImageSet
+from learnaug.data.overlay import overlaid
 from learnaug.errors import DataError, UsageError
 from learnaug.rundir.files import Place
+from learnaug.seeds import Seeds
 
-__all__ = ["SHOWN", "Gallery", "present", "read", "reduced", "write"]
+__all__ = ["SHOWN", "Gallery", "drawn", "present", "read", "reduced", "write"]
 
 SHOWN = 128  # pixels: larger pictures are reduced before they are kept
 MOST_CLASSES = 6  # rows of a grid that has a row for each class
@@ -105,6 +109,46 @@ def reduced(pictures: Pictures, side: int) -> Pictures:
     parts = cut.reshape(*cut.shape[:-2], high, down, wide, right)
     small: Pictures = (parts.mean((-3, -1)) + 0.5).astype(np.uint8)
     return small
+
+
+def drawn(
+    data: ImageSet, rows: NDArray[np.int64], draws: int, policy: ops.Policy, seeds: Seeds
+) -> Pictures:
+    """Return pictures as they are, each followed by its draws of a policy.
+
+    With masks twice as many: the picture, then the picture under the colours of its mask.
+
+    Args:
+        data: pictures with labels, or with masks.
+        rows: int64 [R], positions in it.
+        draws: D, of each picture.
+        policy: looks at no class.
+        seeds: key the draw of the R D pictures.
+
+    Returns:
+        uint8 [R * (1 + D), C, H, W], or [2 * R * (1 + D), max(C, 3), H, W] with masks.
+    """
+    many = np.repeat(rows, draws)
+    made = ops.draw(policy, len(many), seeds.numpy(), data.size)
+    after = ops.apply(_tensor(data.images[many]), made).numpy()
+    images = _beside(data.images[rows], after)
+    if data.masks is None:
+        return images
+    moved = ops.apply_masks(_tensor(data.masks[many]), made).numpy()
+    plain = images[:, [0, 0, 0] if images.shape[1] < 3 else [0, 1, 2]]
+    under = overlaid(plain, _beside(data.masks[rows], moved), len(data.classes))
+    return np.stack([plain, under], 1).reshape(-1, *plain.shape[1:])
+
+
+def _tensor(pictures: Pictures) -> torch.Tensor:
+    return torch.from_numpy(np.ascontiguousarray(pictures))
+
+
+def _beside(before: Pictures, after: Pictures) -> Pictures:
+    """Return every picture followed by what became of it: [n, ...], [n * draws, ...]."""
+    apart = after.reshape(len(before), -1, *before.shape[1:])
+    found: Pictures = np.concatenate([before[:, None], apart], 1)
+    return found.reshape(-1, *before.shape[1:])
 
 
 def write(run: Place, galleries: Sequence[Gallery]) -> None:

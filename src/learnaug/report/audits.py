@@ -7,8 +7,8 @@ from dataclasses import dataclass
 
 from learnaug.report import plane
 from learnaug.report.charts import Chart
-from learnaug.report.collect import Json, mapping, names, number, objects
 from learnaug.report.plane import VERDICTS, Point
+from learnaug.report.values import Json, mapping, names, number, objects
 
 __all__ = ["Audit", "Line", "audit_of"]
 

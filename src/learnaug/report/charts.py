@@ -9,7 +9,7 @@ from statistics import fmean
 import numpy as np
 
 from learnaug.report import figures
-from learnaug.report.collect import Facts, Json, Run, number
+from learnaug.report.collect import Facts, Run
 from learnaug.report.figures import Curve, Interval, Row
 from learnaug.report.tables import (
     Arm,
@@ -21,6 +21,7 @@ from learnaug.report.tables import (
     pairs,
     role,
 )
+from learnaug.report.values import Json, number
 from learnaug.stats import metric_words
 
 __all__ = ["Chart", "delta_points", "forest", "main_charts"]

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import math
 from collections.abc import Callable, Iterable
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -12,16 +11,16 @@ import numpy as np
 
 from learnaug import rundir
 from learnaug.errors import LearnaugError
+from learnaug.report.values import Json, integers, mapping, names, number, objects
 
 if TYPE_CHECKING:
     from learnaug.methods import Gallery
 
-__all__ = ["Areas", "Facts", "Predictions", "Run", "audit_in", "collect"]
+__all__ = ["Areas", "Facts", "Predictions", "Run", "audit_in", "collect", "search_in"]
 
-Json = dict[str, Any]
 MAX_CURVE_POINTS = 120
 LARGE = 1 << 28  # bytes: a split file names every image
-AUDIT, CHAIN = "learnaug-safe", "learnaug-chain"  # formats of augmenter.json
+AUDIT, SEARCH, CHAIN = "learnaug-safe", "learnaug-search", "learnaug-chain"  # augmenter.json
 MAX_MEMBERS, MAX_DEPTH = 16, 2  # of chains
 
 
@@ -91,7 +90,7 @@ class Facts:
         origin: versions and machine of the first run that has them.
         gaps: what could not be read or is not there yet, in words.
         galleries: method -> the pictures of what it learned, from its first run that is done.
-        audits: method -> seed and audit of each of its runs that is done and kept one.
+        audits, searches: method -> seed and audit (search) of each run that is done and kept one.
     """
 
     plan: Json
@@ -105,6 +104,7 @@ class Facts:
     gaps: tuple[str, ...]
     galleries: dict[str, tuple[Gallery, ...]] = field(default_factory=dict)
     audits: dict[str, tuple[tuple[int, Json], ...]] = field(default_factory=dict)
+    searches: dict[str, tuple[tuple[int, Json], ...]] = field(default_factory=dict)
 
     @property
     def metric(self) -> str:
@@ -154,39 +154,11 @@ def collect(out: Path) -> Facts:
     samples, masks = _samples(out, ["original", *methods], gaps)
     origin = _origin(out, runs)
     galleries = _galleries(out, runs, gaps)
-    audits = _audits(out, runs, gaps)
+    audits, searches = (_kept(out, runs, read, gaps) for read in (audit_in, search_in))
     return Facts(
-        plan, summary, split, check, runs, samples, masks, origin, tuple(gaps), galleries, audits
-    )
-
-
-def mapping(value: Any) -> Json:
-    """Return `value` where it is a JSON object, else an empty one."""
-    return value if isinstance(value, dict) else {}
-
-
-def objects(value: Any) -> list[Json]:
-    """Return the objects of a JSON array."""
-    return [one for one in value if isinstance(one, dict)] if isinstance(value, list) else []
-
-
-def names(value: Any) -> list[str]:
-    """Return the strings of a JSON array; a single string counts as an array of one."""
-    if isinstance(value, str):
-        return [value]
-    return [str(one) for one in value] if isinstance(value, list) else []
-
-
-def number(value: Any) -> float | None:
-    """Return a finite number as float, anything else as None."""
-    good = isinstance(value, (int, float)) and not isinstance(value, bool) and math.isfinite(value)
-    return float(value) if good else None
-
-
-def integers(value: Any) -> list[int]:
-    """Return the whole numbers of a JSON array."""
-    found = value if isinstance(value, list) else []
-    return [one for one in found if isinstance(one, int) and not isinstance(one, bool)]
+        plan, summary, split, check, runs, samples, masks, origin, tuple(gaps), galleries, audits,
+        searches,
+    )  # fmt: skip
 
 
 def _read_large(path: Path) -> Any:
@@ -348,36 +320,48 @@ def _galleries(out: Path, runs: Iterable[Run], gaps: list[str]) -> dict[str, tup
     return {method: galleries for method, galleries in found.items() if galleries}
 
 
-def _audits(
-    out: Path, runs: Iterable[Run], gaps: list[str]
+def _kept(
+    out: Path, runs: Iterable[Run], read: Callable[[Path], Json], gaps: list[str]
 ) -> dict[str, tuple[tuple[int, Json], ...]]:
+    """Return what the augmenters of each method's runs tell, with the seed."""
     found: dict[str, tuple[tuple[int, Json], ...]] = {}
     for run in runs:
         if run.state == "done" and run.augmenter:
-            audit = mapping(_try(audit_in, out / run.augmenter, gaps))
-            if audit:
-                found[run.method] = (*found.get(run.method, ()), (run.seed, audit))
+            told = mapping(_try(read, out / run.augmenter, gaps))
+            if told:
+                found[run.method] = (*found.get(run.method, ()), (run.seed, told))
     return found
 
 
-def audit_in(folder: Path, depth: int = 0) -> Json:
+def audit_in(folder: Path) -> Json:
     """Return the audit of operations in the folder of an augmenter; empty where it has none.
 
     Args:
         folder: of an augmenter, or of a chain, whose first audit is taken.
-        depth: chains that this one is a member of.
 
     Raises:
         LearnaugError: an augmenter.json is damaged.
     """
+    return _told_in(folder, AUDIT, "audit")
+
+
+def search_in(folder: Path) -> Json:
+    """Return the search for a policy in the folder of an augmenter, as `audit_in` does an audit."""
+    return _told_in(folder, SEARCH, "search")
+
+
+def _told_in(folder: Path, form: str, key: str, depth: int = 0) -> Json:
+    """Return `key` of the first augmenter of a format, in chains no deeper than MAX_DEPTH."""
     path = folder / "augmenter.json"
     content = mapping(rundir.read_json(path)) if path.is_file() else {}
-    if content.get("format") == AUDIT:
-        return mapping(content.get("audit"))
+    if content.get("format") == form:
+        return mapping(content.get(key))
     if content.get("format") != CHAIN or depth == MAX_DEPTH:
         return {}
     members = range(min(len(names(content.get("members"))), MAX_MEMBERS))
-    return next((one for i in members if (one := audit_in(folder / f"{i}", depth + 1))), {})
+    return next(
+        (one for i in members if (one := _told_in(folder / f"{i}", form, key, depth + 1))), {}
+    )
 
 
 def _origin(out: Path, runs: Iterable[Run]) -> Json:

@@ -24,8 +24,8 @@ from matplotlib.figure import Figure
 from learnaug.errors import printable
 
 __all__ = [
-    "COLOUR", "MUTED", "Curve", "Interval", "Row", "accuracy", "blank", "cost", "curves", "effects",
-    "forest", "short", "side_labels", "styled", "svg_of",
+    "BAND", "COLOUR", "MUTED", "PAPER", "Curve", "Interval", "Row", "accuracy", "blank", "cost",
+    "curves", "effects", "forest", "short", "side_labels", "styled", "svg_of",
 ]  # fmt: skip
 
 WIDTH = 440  # user units of every figure: still readable where a phone shows it at 360 px
@@ -34,6 +34,7 @@ MAX_LABEL = 28  # columns of a name at the left of its row
 SIDE_LABEL = 20  # and of one at the right of the axes
 
 INK, MUTED, GRID, BAND = "#111213", "#66676b", "#d9dadd", "#eceff3"
+PAPER = "#fefefe"  # not white, which matplotlib uses on its own
 COLOUR = {  # Okabe and Ito's colours: told apart with every kind of colour blindness
     "candidate": "#0072b2",
     "baseline": "#33404d",
@@ -47,6 +48,7 @@ VARIABLE = {
     MUTED: "--muted",
     GRID: "--grid",
     BAND: "--band",
+    PAPER: "--paper",
     **{colour: f"--{kind}" for kind, colour in COLOUR.items()},
 }
 STYLE: dict[str, Any] = {

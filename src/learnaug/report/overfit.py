@@ -5,8 +5,9 @@ from __future__ import annotations
 from dataclasses import dataclass
 from statistics import fmean
 
-from learnaug.report.collect import Facts, Run, number
+from learnaug.report.collect import Facts, Run
 from learnaug.report.tables import Interval, interval_of_mean
+from learnaug.report.values import number
 from learnaug.stats import paired
 
 __all__ = ["Overfit", "overfits"]

@@ -4,10 +4,10 @@ from __future__ import annotations
 
 import re
 import shlex
-from collections.abc import Sequence
+from collections.abc import Callable, Mapping, Sequence
 from importlib.resources import files
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, TypeVar
 
 import jinja2
 from markupsafe import Markup
@@ -15,15 +15,21 @@ from markupsafe import Markup
 from learnaug import rundir
 from learnaug.errors import RunError, printable
 from learnaug.report import charts, masks, pictures, tables, words
-from learnaug.report.audits import Audit, audit_of
-from learnaug.report.collect import Facts, Json, collect, mapping, names, number, objects
+from learnaug.report.audits import audit_of
+from learnaug.report.collect import Facts, collect
 from learnaug.report.learned import grids
 from learnaug.report.overfit import overfits
+from learnaug.report.searches import search_of
+from learnaug.report.values import Json, mapping, names, number, objects
 
 if TYPE_CHECKING:
     from learnaug.methods import Gallery
 
 __all__ = ["build", "environment", "render", "text", "write_pictures"]
+
+T = TypeVar("T")
+Runs = Sequence[tuple[int | None, Json]]
+Kept = Mapping[str, Runs]
 
 ORIGINAL = "original"
 MISSING_INPUT = 66  # exit status
@@ -90,6 +96,7 @@ def write_pictures(
     data_name: str,
     galleries: Sequence[Gallery],
     audit: Json | None = None,
+    search: Json | None = None,
 ) -> Path | None:
     """Write what one method learned as a page of pictures; None, and no page, without any.
 
@@ -98,12 +105,14 @@ def write_pictures(
         method, data_name: for the heading.
         galleries: what is shown.
         audit: of operations, as `collect.audit_in` returns it; None or {} for none.
+        search: for a policy, as `collect.search_in` returns it; None or {} for none.
 
     Raises:
         RunError: the page cannot be written.
     """
     told = audit_of(method, [(None, audit)]) if audit else None
-    if not galleries and told is None:
+    searched = search_of(method, [(None, search)]) if search else None
+    if not galleries and told is None and searched is None:
         return None
     found = grids({method: galleries}, budget=PICTURES)
     content = {
@@ -113,6 +122,7 @@ def write_pictures(
         "data_name": data_name,
         "learned": found,
         "audit": told,
+        "search": searched,
     }
     page = environment().get_template("learned.html").render(content)
     rundir.write_text(path, page.strip() + "\n")
@@ -213,7 +223,8 @@ def _content(facts: Facts) -> Json:
         "class_effects": tables.class_effects(facts),
         "sheets": _sheets(facts),
         "learned": grids(facts.galleries, facts.candidate),
-        "audits": _audits(facts),
+        "audits": _told(facts, facts.audits, audit_of),
+        "searches": _told(facts, facts.searches, search_of),
         "overfits": overfits(facts),
         "masked": facts.masked,
         "score": "Mean IoU" if facts.masked else "Accuracy",
@@ -311,10 +322,10 @@ def _sheets(facts: Facts) -> list[tuple[str, list[pictures.Sheet]]]:
     ]
 
 
-def _audits(facts: Facts) -> list[Audit]:
-    """Return the audit of each method that made one, the candidate's first."""
-    order = sorted(facts.audits, key=lambda method: method != facts.candidate)
-    found = (audit_of(method, facts.audits[method]) for method in order)
+def _told(facts: Facts, kept: Kept, read: Callable[[str, Runs], T | None]) -> list[T]:
+    """Return what each method's runs tell, the candidate's first."""
+    order = sorted(kept, key=lambda method: method != facts.candidate)
+    found = (read(method, kept[method]) for method in order)
     return [one for one in found if one]
 
 

@@ -8,16 +8,8 @@ from statistics import fmean, median
 
 import numpy as np
 
-from learnaug.report.collect import (
-    Areas,
-    Facts,
-    Json,
-    Predictions,
-    Run,
-    mapping,
-    number,
-    objects,
-)
+from learnaug.report.collect import Areas, Facts, Predictions, Run
+from learnaug.report.values import Json, mapping, number, objects
 from learnaug.seeds import Seeds
 from learnaug.stats import image_interval, iou_interval, paired, share_won
 from learnaug.training import watched

@@ -9,8 +9,9 @@ from collections import Counter
 from collections.abc import Sequence
 from statistics import fmean
 
-from learnaug.report.collect import Facts, Json, Predictions, integers, mapping, names, number
+from learnaug.report.collect import Facts, Predictions
 from learnaug.report.tables import Arm, Pair, counts, pairs, peak_and_last
+from learnaug.report.values import Json, integers, mapping, names, number
 
 __all__ = [
     "balance",

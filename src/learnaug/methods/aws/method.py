@@ -14,6 +14,8 @@ from learnaug.errors import ConfigError, nearest
 from learnaug.methods.augmenters import PolicyAugmenter
 from learnaug.methods.aws.augmenter import Searched
 from learnaug.methods.aws.bench import Bench
+from learnaug.methods.aws.history import of_race, of_screening
+from learnaug.methods.aws.pictures import policy_grid
 from learnaug.methods.aws.proxy import Proxy, Schedule, shared
 from learnaug.methods.aws.race import REPEATS, sizes
 from learnaug.methods.aws.screening import LEAST
@@ -151,7 +153,12 @@ class AWS:
         if not found.learned:
             keep.say("aws: " + told(found)[-1])
         policy = found.policy("aws" if found.learned else self.searched.name)
-        return Learned(Searched(policy, _audit(found, self)), whole=not found.cut)
+        before = ways.policy(ways.prior, name=self.searched.name)
+        shown = policy_grid(
+            data.train, before, policy if found.learned else None, seeds.child("pictures")
+        )
+        told_so = _audit(found, self, seeds.child("search"))
+        return Learned(Searched(policy, told_so), galleries=shown, whole=not found.cut)
 
     def _proxies(
         self,
@@ -190,9 +197,16 @@ def _parts(data: Learning, folds: int, seeds: Seeds) -> list[tuple[ImageSet, Ima
     ]
 
 
-def _audit(found: Found, method: AWS) -> dict[str, Any]:
+def _audit(found: Found, method: AWS, seeds: Seeds) -> dict[str, Any]:
     """Return the search as plain JSON data, with "lines" for people."""
     ways, raced, screened = found.ways, found.raced, found.screened
+    first = raced or screened  # which of the two the figures of the whole search are
+    if raced and len(raced.rewards):
+        history = of_race(raced, ways, seeds.child("race"))
+    elif screened and len(screened.rewards):
+        history = of_screening(screened, ways.space_of(found.way), seeds)
+    else:
+        history = {}
     return {
         "lines": told(found),
         "settings": method.config(),
@@ -200,9 +214,9 @@ def _audit(found: Found, method: AWS) -> dict[str, Any]:
         "cut": found.cut,
         "way": ways.told(found.way),
         "before": ways.told(ways.prior),
+        **({"permuted_reward_p": round(first.p, 5)} | first.posterior.to_json() if first else {}),
+        "history": history,
         "race": raced and {
-            "permuted_reward_p": round(raced.p, 5),
-            **raced.posterior.to_json(),
             "ways": [
                 [ways.told(way), round(float(mean), 6), round(float(sd), 6)]
                 for way, (mean, sd) in enumerate(

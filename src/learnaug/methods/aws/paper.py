@@ -16,6 +16,8 @@ from learnaug.errors import ConfigError, nearest
 from learnaug.methods.augmenters import PolicyAugmenter
 from learnaug.methods.aws.augmenter import Searched
 from learnaug.methods.aws.bench import LOG, cut
+from learnaug.methods.aws.history import marks, of_pairs
+from learnaug.methods.aws.pictures import policy_grid
 from learnaug.methods.aws.ppo import TABLES, PairTable
 from learnaug.methods.aws.proxy import Proxy, Schedule, shared
 from learnaug.methods.aws.search import effective
@@ -114,12 +116,14 @@ class PaperAWS:
         except Stopped:
             if not keep.late():
                 raise
-        shuffled = self._shuffled(course.rewards, course.counts, seeds.child("shuffles"))
-        chances = course.best[1]
-        policy = _behind_crop(without(course.table.policy(chances), self.without))
-        found = Searched(policy, self._told(chances, course.table, course.rewards, shuffled))
+        policy = _behind_crop(without(course.table.policy(course.best[1]), self.without))
+        told = self._told(course, seeds.child("shuffles"))
+        found = Searched(policy, told)
+        before = _behind_crop(self._fresh().policy())
+        shown = policy_grid(data.train, before, policy, seeds.child("pictures"))
         whole = len(course.rewards) == self.loops
-        return Learned(found, (Phase(found, copies=self.enlarge),), whole=whole)
+        phases = (Phase(found, copies=self.enlarge),)
+        return Learned(found, phases, galleries=shown, whole=whole)
 
     def _search(self, proxy: Proxy, course: _Course, keep: Keep) -> None:
         """Make all loops, from the journal where they were made before a stop."""
@@ -141,33 +145,43 @@ class PaperAWS:
     def _fresh(self) -> PairTable:
         return PairTable(spaces.elements36(), self.table)
 
-    def _shuffled(self, rewards: list[float], every: list[Ints], seeds: Seeds) -> list[float]:
-        """Return the effective number of pairs after learning from rewards dealt out anew."""
+    def _replayed(self, rewards: list[float], every: list[Ints]) -> list[tuple[int, Floats]]:
+        """Return loops so far and the table then, at even shares of them, learned anew."""
+        table, seen, due = self._fresh(), [], marks(len(rewards))
+        for loop, counts in enumerate(every):
+            table.reward(rewards[loop], counts)
+            seen += [(loop + 1, table.chances())] if loop + 1 in due else []
+        return seen
+
+    def _shuffled(self, course: _Course, seeds: Seeds) -> list[list[float]]:
+        """Return the effective number of pairs over time, learned from rewards dealt out anew."""
         found = []
         for number in range(SHUFFLED):
-            order = seeds.child(number).numpy().permutation(len(rewards))
-            table = self._fresh()
-            for loop, counts in enumerate(every):
-                table.reward(rewards[order[loop]], counts)
-            found.append(effective(table.chances().ravel()))
+            order = seeds.child(number).numpy().permutation(len(course.rewards))
+            dealt = self._replayed([course.rewards[k] for k in order], course.counts)
+            found.append([effective(table.ravel()) for _, table in dealt])
         return found
 
-    def _told(
-        self, chances: Floats, table: PairTable, rewards: list[float], shuffled: list[float]
-    ) -> dict[str, Any]:
+    def _told(self, course: _Course, seeds: Seeds) -> dict[str, Any]:
+        """Return the search as plain JSON data, with "lines" for people."""
+        table, rewards, chances = course.table, course.rewards, course.best[1]
+        shuffled = self._shuffled(course, seeds)
+        last = [each[-1] for each in shuffled if each] or [float(chances.size)]
         pairs = [(a, b) for a in table.elements for b in table.elements]
         order = np.argsort(-chances.ravel())
         after = effective(table.chances().ravel())
         sharp = (
             f"effective number of pairs of {len(pairs)}: {effective(chances.ravel()):.0f} in the "
-            f"chosen loop, {after:.0f} at the end; with shuffled rewards {min(shuffled):.0f} to "
-            f"{max(shuffled):.0f}: a sharp table alone says nothing"
+            f"chosen loop, {after:.0f} at the end; with shuffled rewards {min(last):.0f} to "
+            f"{max(last):.0f}: a sharp table alone says nothing"
         )
         trials = [cut(len(rewards), self.loops)] if len(rewards) < self.loops else []
         if rewards:
             trials.append(
                 f"{len(rewards)} trials, rewards {min(rewards):.1f} to {max(rewards):.1f} %"
             )
+        seen = self._replayed(rewards, course.counts)
+        loop = int(np.argmax(rewards)) if rewards else 0
         named = [
             f"{100 * chances.ravel()[pair]:.2f} %  {describe_branch(pairs[pair])}"
             for pair in order[:TOLD]
@@ -178,8 +192,9 @@ class PaperAWS:
             "cut": cut(len(rewards), self.loops),
             "rewards": [round(reward, 4) for reward in rewards],
             "effective_pairs": round(after, 2),
-            "effective_pairs_shuffled": [round(value, 2) for value in shuffled],
+            "effective_pairs_shuffled": [round(value, 2) for value in last],
             "first_element": [round(float(p), 5) for p in chances.sum(1)],
+            "history": of_pairs(table.elements, chances, loop, seen, rewards, shuffled),
         }
 
 

@@ -28,6 +28,7 @@ REPEATS = 3
 MOST = 1e4  # variance of the effects over that of the noise
 
 Floats = NDArray[np.float64]
+Ints = NDArray[np.int64]
 
 
 @dataclass(frozen=True, slots=True)
@@ -40,6 +41,8 @@ class Raced:
         posterior: of the first round.
         p: of its permuted-reward control.
         repeats: rewards of the prior's other trials in the first round.
+        order: int64 [T], the combinations of the first round as they were tried.
+        rewards: float [T], theirs.
     """
 
     chosen: int
@@ -47,6 +50,8 @@ class Raced:
     posterior: Posterior
     p: float
     repeats: tuple[float, ...]
+    order: Ints
+    rewards: Floats
 
     @property
     def learned(self) -> bool:
@@ -73,11 +78,12 @@ def race(bench: Bench, ways: Structures, trials: int, rounds: int, seeds: Seeds)
     same = np.array([0, *range(len(first), len(first) + len(again))])
     p = alike(np.append(rewards, again), same, seeds.child("shuffles"))
     noise = float(np.std([*rewards[:1], *again], ddof=1)) if again else 0.0
-    shares = np.eye(len(ways.all))[[way for way, _ in first]]
+    tried = np.array([way for way, _ in first], np.int64)
+    shares = np.eye(len(ways.all))[tried]
     ratio = min(MOST, float(rewards.var()) / noise**2) if noise else 0.0
     found = posterior(shares, rewards, ways.kernel(RELATED), (ratio, noise))
     if p >= LEVEL:
-        return Raced(ways.prior, (_sorted(first),), found, p, tuple(again))
+        return Raced(ways.prior, (_sorted(first),), found, p, tuple(again), tried, rewards)
     ranked, made = [int(way) for way in np.argsort(-found.mean)], [_sorted(first)]
     for number, count in list(enumerate(sizes(trials, rounds)))[1:]:
         left = ranked[:count]
@@ -88,7 +94,7 @@ def race(bench: Bench, ways: Structures, trials: int, rounds: int, seeds: Seeds)
             break
         made.append(_sorted(run))
         ranked = [way for way, _ in made[-1]]
-    return Raced(ranked[0], tuple(made), found, p, tuple(again))
+    return Raced(ranked[0], tuple(made), found, p, tuple(again), tried, rewards)
 
 
 def sizes(trials: int, rounds: int) -> list[int]:

@@ -51,17 +51,24 @@ class Posterior:
     """What the trials say of n elements.
 
     Args:
-        mean, sd: float [n], what the reward would be with this element alone, less the average.
+        mean: float [n], what the reward would be with this element alone, less the average.
+        cov: float [n, n], covariance of that.
         ratio: t² / s², the size of the effects against that of the noise.
         noise: s, standard deviation of the reward of one trial.
         evidence: log likelihood ratio of the fitted model against t = 0.
     """
 
     mean: Floats
-    sd: Floats
+    cov: Floats
     ratio: float
     noise: float
     evidence: float
+
+    @property
+    def sd(self) -> Floats:
+        """Standard deviation of each effect: float [n]."""
+        found: Floats = np.sqrt(np.maximum(np.diag(self.cov), 0))
+        return found
 
     @property
     def helps(self) -> Floats:
@@ -124,7 +131,7 @@ def posterior(
     """
     trials, elements = shares.shape
     if trials < LEAST:
-        return Posterior(np.zeros(elements), np.zeros(elements), 0.0, 0.0, 0.0)
+        return Posterior(np.zeros(elements), np.zeros((elements, elements)), 0.0, 0.0, 0.0)
     space = _Space(shares, kernel)
     found = space.fit(rewards[:, None])
     ratio, noise = known or (float(RATIOS[found.best[0]]), float(found.noise[0]))
@@ -134,8 +141,8 @@ def posterior(
         @ np.linalg.inv(np.eye(trials) + ratio * space.x @ space.kernel @ space.x.T)
     )
     mean = gain @ (rewards - rewards.mean())
-    variance = noise**2 * ratio * np.diag(space.kernel - gain @ space.x @ space.kernel)
-    return Posterior(mean, np.sqrt(np.maximum(variance, 0)), ratio, noise, float(found.evidence[0]))
+    cov = noise**2 * ratio * (space.kernel - gain @ space.x @ space.kernel)
+    return Posterior(mean, cov, ratio, noise, float(found.evidence[0]))
 
 
 @dataclass(frozen=True, slots=True)
@@ -220,7 +227,7 @@ def odds(found: Posterior) -> Floats:
     alone.
 
     Example:
-        >>> nothing = Posterior(np.zeros(3), np.zeros(3), 0.0, 1.0, 0.0)
+        >>> nothing = Posterior(np.zeros(3), np.zeros((3, 3)), 0.0, 1.0, 0.0)
         >>> odds(nothing).tolist()
         [1.0, 1.0, 1.0]
     """

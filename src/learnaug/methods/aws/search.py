@@ -37,11 +37,14 @@ class Screened:
         weights: float [n], of the elements, times their prior.
         posterior: of the effects.
         p: of the permuted-reward control.
+        shares, rewards: float [T, n] and [T], of the trials, as for `posterior`.
     """
 
     weights: Floats
     posterior: Posterior
     p: float
+    shares: Floats
+    rewards: Floats
 
     @property
     def learned(self) -> bool:
@@ -151,7 +154,8 @@ def _screened(
     kernel = related(np.array(space.owner))
     found = posterior(shares, rewards, kernel)
     p = surprise(shares, rewards, kernel, seeds.child("shuffles"))
-    return Screened(odds(found) if p < LEVEL else np.ones(len(space)), found, p)
+    weights = odds(found) if p < LEVEL else np.ones(len(space))
+    return Screened(weights, found, p, shares, rewards)
 
 
 def told(found: Found) -> list[str]:

@@ -6,14 +6,11 @@ from collections import Counter
 from collections.abc import Sequence
 
 import numpy as np
-import torch
 from numpy.typing import NDArray
 
-from learnaug import ops
 from learnaug.data import ImageSet
 from learnaug.data.batch import evenly
-from learnaug.data.overlay import overlaid
-from learnaug.methods.gallery import MOST_CELLS, SHOWN, Gallery, present, reduced
+from learnaug.methods.gallery import MOST_CELLS, SHOWN, Gallery, drawn, present, reduced
 from learnaug.methods.safe.audit import Finding
 from learnaug.methods.safe.candidates import Branch, policy_of
 from learnaug.methods.safe.labels import Move
@@ -107,7 +104,7 @@ def label_grid(
     for name, look, move in shown:
         rows = members[move.source][:sources]
         keyed = seeds.child("moved", name, move.source, move.target)
-        pairs = _drawn(data, rows, 1, look.branch, keyed)
+        pairs = drawn(data, rows, 1, policy_of(look.branch), keyed)
         real = data.images[np.flatnonzero(data.labels == move.target)[:reals]]
         images.append(np.concatenate([reduced(pairs, SHOWN), reduced(real, SHOWN)]))
     names = tuple(_move_name(name, move, data.classes) for name, _, move in shown)
@@ -134,35 +131,7 @@ def _row(
     data: ImageSet, rows: Ints, draws: int, name: str, branch: Branch, seeds: Seeds
 ) -> Pictures:
     """Return the pictures of one operation, with its masks beside: uint8 [columns, C, H, W]."""
-    return reduced(_drawn(data, rows, draws, branch, seeds.child("shown", name)), SHOWN)
-
-
-def _drawn(data: ImageSet, rows: Ints, draws: int, branch: Branch, seeds: Seeds) -> Pictures:
-    """Return each picture as it is and after its draws: uint8 [len(rows) * (1 + draws), C, H, W].
-
-    With masks twice as many: the picture, then the picture under the colours of its mask.
-    """
-    many = np.repeat(rows, draws)
-    drawn = ops.draw(policy_of(branch), len(many), seeds.numpy(), data.size)
-    after = ops.apply(_tensor(data.images[many]), drawn).numpy()
-    images = _beside(data.images[rows], after)
-    if data.masks is None:
-        return images
-    moved = ops.apply_masks(_tensor(data.masks[many]), drawn).numpy()
-    plain = images[:, [0, 0, 0] if images.shape[1] < 3 else [0, 1, 2]]
-    under = overlaid(plain, _beside(data.masks[rows], moved), len(data.classes))
-    return np.stack([plain, under], 1).reshape(-1, *plain.shape[1:])
-
-
-def _tensor(pictures: Pictures) -> torch.Tensor:
-    return torch.from_numpy(np.ascontiguousarray(pictures))
-
-
-def _beside(before: Pictures, after: Pictures) -> Pictures:
-    """Return every picture followed by what became of it: [n, ...], [n * draws, ...]."""
-    apart = after.reshape(len(before), -1, *before.shape[1:])
-    found: Pictures = np.concatenate([before[:, None], apart], 1)
-    return found.reshape(-1, *before.shape[1:])
+    return reduced(drawn(data, rows, draws, policy_of(branch), seeds.child("shown", name)), SHOWN)
 
 
 def _row_name(finding: Finding, dropped: Sequence[Clash], rules: Rules) -> str:
