@@ -21,8 +21,9 @@ from numpy.typing import NDArray
 
 from learnaug import rundir
 from learnaug.methods.aws.ppo import PairTable
-from learnaug.methods.aws.screening import design, odds, posterior, surprise
-from learnaug.methods.aws.search import LEVEL, effective
+from learnaug.methods.aws.race import LEVEL
+from learnaug.methods.aws.screening import design, odds, posterior, related, surprise
+from learnaug.methods.aws.search import effective
 from learnaug.methods.aws.space import space_of
 from learnaug.ops import spaces
 from learnaug.ops.sets import operations_of
@@ -30,7 +31,7 @@ from learnaug.seeds import Seeds
 
 RESULT = Path(__file__).resolve().parent / "results" / "search.json"
 SPACE = space_of(operations_of(spaces.trivialaugment(), "t"))
-OWNER, PRIOR = np.array(SPACE.owner), SPACE.chances()
+KERNEL, PRIOR = related(np.array(SPACE.owner)), SPACE.chances()
 Floats = NDArray[np.float64]
 
 
@@ -59,8 +60,8 @@ def subsets(
     drawn = design(len(SPACE), trials, size, seeds.child("subsets")) * PRIOR
     shares = drawn / drawn.sum(1, keepdims=True)
     rewards = shares @ effects + seeds.numpy().normal(0, noise, trials)
-    found = posterior(shares, rewards, OWNER)
-    learned = surprise(shares, rewards, OWNER, seeds.child("shuffles")) < LEVEL
+    found = posterior(shares, rewards, KERNEL)
+    learned = surprise(shares, rewards, KERNEL, seeds.child("shuffles")) < LEVEL
     chances = SPACE.chances(odds(found)) if learned else PRIOR
     return float((chances - PRIOR) @ effects), effective(chances)
 

@@ -35,6 +35,9 @@ SPACE = space_of(OperationSet("world", (("turn", TURN), ("flip", FLIP), ("dark",
 OWNER = np.array(SPACE.owner)
 KERNEL = related(OWNER)
 TRIALS = 10
+DRAWN = (
+    "no operation", "one weak operation", "two weak operations", "one operation", "two operations",
+)  # fmt: skip
 
 
 def seen() -> tuple[np.ndarray, np.ndarray]:
@@ -135,11 +138,14 @@ def test_a_race_tells_the_chance_of_each_part_to_be_in_the_best_way() -> None:
     rows = {(row["group"], row["name"]): row for row in told["rows"]}
     assert list(rows) == [
         ("pad_crop", "pad_crop"), ("hflip", "hflip"),
-        *(("drawn", level) for level in ("none", "one, weak", "two, weak", "one", "two")),
+        *((words, words) for words in (f"{n} drawn" for n in DRAWN)),
     ]  # fmt: skip
     assert rows["pad_crop", "pad_crop"]["effect"] == pytest.approx(0.5, abs=0.01)
     assert rows["hflip", "hflip"]["effect"] == pytest.approx(-0.3, abs=0.01)
-    assert rows["drawn", "two"]["effect"] == pytest.approx(0.1, abs=0.01)
+    twice = rows["two operations drawn", "two operations drawn"]
+    assert twice["effect"] == pytest.approx(0.1, abs=0.01)
+        0.1, abs=0.01
+    )
     assert [row["before"] for row in told["rows"]] == [0.5, 0.5, 0.2, 0.2, 0.2, 0.2, 0.2]
     final = [1.0, 0.0, 0.0, 0.0, 0.0, 0.0, 1.0]
     assert [row["probability"] for row in told["rows"]] == final

@@ -151,6 +151,8 @@ def _judged(search: Json) -> tuple[str, str, tuple[str, ...]]:
         words.append(f"The effects are {ratio:.2f} times the noise of one trial.")
     check = mapping(search.get("check"))
     gain, ends = number(check.get("nats")), ends_of(check.get("interval"))
+    if gain is None and search.get("race"):
+        return "learned", "", (*words, ONLY_A_PROXY)
     if gain is None:
         return "learned", "", (*words, "What it found was not held against what it began with.")
     told = (

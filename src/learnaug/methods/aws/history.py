@@ -25,7 +25,7 @@ from learnaug.methods.aws.screening import (
 )
 from learnaug.methods.aws.search import Screened, effective
 from learnaug.methods.aws.space import Space
-from learnaug.methods.aws.structure import Structures
+from learnaug.methods.aws.structure import LEVELS, Structures
 from learnaug.ops.describe import describe_branch
 from learnaug.ops.policy import Element
 from learnaug.seeds import Seeds
@@ -171,8 +171,8 @@ def of_race(raced: Raced, ways: Structures, seeds: Seeds) -> dict[str, Any]:
     spreads = np.sqrt(np.maximum(np.einsum("ps,st,pt->p", split, raced.posterior.cov, split), 0))
     rows = [
         {
-            "name": level if factor == DRAWN else factor,
-            "group": factor,
+            "name": LEVELS[level][2] if factor == DRAWN else factor,
+            "group": LEVELS[level][2] if factor == DRAWN else factor,
             "stage": factor,
             "before": round(float(has[row].mean()), 5),
             "probability": float(has[row, raced.chosen]),

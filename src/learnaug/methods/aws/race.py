@@ -60,7 +60,10 @@ class Raced:
 
 
 def race(bench: Bench, ways: Structures, trials: int, rounds: int, seeds: Seeds) -> Raced:
-    """Return what trials of combinations find; the prior where chance explains their rewards.
+    """Return what trials of combinations find.
+
+    The prior where chance explains the rewards of the first round, and where the first of the last
+    round is above it by no more than the noise of a trial.
 
     Args:
         bench: makes the trials.
@@ -94,7 +97,10 @@ def race(bench: Bench, ways: Structures, trials: int, rounds: int, seeds: Seeds)
             break
         made.append(_sorted(run))
         ranked = [way for way, _ in made[-1]]
-    return Raced(ranked[0], tuple(made), found, p, tuple(again), tried, rewards)
+    chosen, last = ranked[0], dict(made[-1])
+    if last[chosen] - last.get(ways.prior, -np.inf) <= noise:
+        chosen = ways.prior
+    return Raced(chosen, tuple(made), found, p, tuple(again), tried, rewards)
 
 
 def sizes(trials: int, rounds: int) -> list[int]:

@@ -166,7 +166,7 @@ def told(found: Found) -> list[str]:
         return [*lines, "nothing was learned: the policy is what it began with"]
     if found.check:
         lines.append(_checked(found.check))
-    if not ways.draws(found.way):
+    if not (found.screened and found.screened.learned):
         return [*lines, f"found: {ways.told(found.way)}"]
     rows = space.told(found.weights)
     return [
@@ -190,15 +190,16 @@ def _told_race(found: Found) -> list[str]:
     lines.append(f"{100 * raced.p:.1f} % of shuffled rewards tell them apart as well")
     if not raced.learned:
         return [*lines, f"chance explains the rewards: {ways.told(ways.prior)}, as it began"]
-    known = dict(last)
-    if raced.chosen != ways.prior and ways.prior in known:
-        margin = known[raced.chosen] - known[ways.prior]
-        lines.append(
-            f"{ways.told(raced.chosen)}: {margin:+.3f} nats of validation log likelihood over "
-            f"{ways.told(ways.prior)} in the last round, which had the same trial"
-        )
-    else:
-        lines.append(f"{ways.told(raced.chosen)} came first among {len(last)} in the last round")
+    known, best = dict(last), last[0][0]
+    if raced.chosen == best == ways.prior or ways.prior not in known:
+        return [*lines, f"{ways.told(best)} came first among {len(last)} in the last round"]
+    margin = known[best] - known[ways.prior]
+    lines.append(
+        f"{ways.told(best)}: {margin:+.3f} nats of validation log likelihood over "
+        f"{ways.told(ways.prior)} in the last round, which had the same trial"
+    )
+    if raced.chosen == ways.prior:
+        lines.append("that is within the noise of a trial: it stays as it began")
     return lines
 
 

@@ -12,7 +12,7 @@ from learnaug.methods.aws.space import Branch, Space, space_of
 from learnaug.ops.policy import Element, Policy, Stage
 from learnaug.ops.sets import OperationSet
 
-__all__ = ["Structures", "structures_of"]
+__all__ = ["LEVELS", "Structures", "structures_of"]
 
 FRONT, BACK = ("hflip", "pad_crop"), ("cutout",)
 NOTHING, ONCE = "none", "one"  # ONCE is TrivialAugment
