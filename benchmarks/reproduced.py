@@ -18,7 +18,10 @@ from learnaug import rundir
 from learnaug.reproduce import PAPERS, Found, read
 
 HERE = Path(__file__).resolve().parent
-PAGES = [HERE.parent / "docs" / "findings" / f"{n}.md" for n in ("merging", "safe-operations")]
+PAGES = [
+    HERE.parent / "docs" / "findings" / f"{n}.md"
+    for n in ("merging", "safe-operations", "policy-search")
+]
 BLOCK = re.compile(r"<!-- (\S+) (\S+) -->\n.*?<!-- end -->", re.DOTALL)
 
 

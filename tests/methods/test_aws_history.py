@@ -144,8 +144,6 @@ def test_a_race_tells_the_chance_of_each_part_to_be_in_the_best_way() -> None:
     assert rows["hflip", "hflip"]["effect"] == pytest.approx(-0.3, abs=0.01)
     twice = rows["two operations drawn", "two operations drawn"]
     assert twice["effect"] == pytest.approx(0.1, abs=0.01)
-        0.1, abs=0.01
-    )
     assert [row["before"] for row in told["rows"]] == [0.5, 0.5, 0.2, 0.2, 0.2, 0.2, 0.2]
     final = [1.0, 0.0, 0.0, 0.0, 0.0, 0.0, 1.0]
     assert [row["probability"] for row in told["rows"]] == final

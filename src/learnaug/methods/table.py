@@ -206,7 +206,7 @@ METHODS: dict[str, Row] = {
     ),
     "aws": Row(
         lambda names: AWS(operations=_set_of(names)),
-        "policy search: trials from shared weights find which operations help, and how strong",
+        "policy search: trials from shared weights find how much and what to augment",
         "learned",
         takes_ops=True,
         default=False,
