@@ -154,7 +154,7 @@ def test_learn_then_the_next_commands(tmp_path, capsys):
         ("learn", 2, "Missing argument"),
         ("learn teacher", 2, "Missing argument"),
         ("learn flip-crp digits", 2, "did you mean flip-crop"),
-        ("learn flip-crop:k=2 digits", 2, "no settings"),
+        ("learn flip-crop:k=2 digits", 2, "known: without"),
         ("learn flip-crop no-such-folder", 66, "no-such-folder"),
         ("learn flip-crop digits --epochs 0", 2, "epochs"),
         ("reproduce smart-augmentaton table-2", 2, "did you mean smart-augmentation"),

@@ -56,7 +56,7 @@ def test_a_worker_stays_at_its_place_and_at_no_other() -> None:
     search(QUICK, 5, replace(QUIET, crew=(crew := Backwards())), epochs=20)
     (make,) = crew.made.values()
     policy = search(QUICK, 5, epochs=20).augmenter.policy.to_json()  # type: ignore[attr-defined]
-    order = {"order": {"name": "x", "policy": policy, "lap": 2}}
+    order = {"order": {"name": "x", "policy": policy, "lap": 2, "length": 1}}
 
     def orders() -> Json:
         if asked:

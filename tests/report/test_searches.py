@@ -350,7 +350,7 @@ def test_learning_shows_the_search_and_its_pictures(tmp_path: Path) -> None:
     told = lesson.description["search"]
     assert [step["trials"] for step in told["history"]["steps"]] == [4, 5, 6, 9]  # 3 repeats
     rows = found.table("Element", "Before", "After")
-    assert len(rows) == len(told["elements"])
+    assert len(rows) == len(told["history"]["rows"])
     badge = "learned" if told["learned"] else "nothing learned"
     assert badge in found.text
     assert [tag for tag, _ in found.tags].count("svg") == 4

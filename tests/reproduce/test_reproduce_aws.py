@@ -21,6 +21,7 @@ from learnaug.reproduce.rows import Block, Line, Size, Source
 from learnaug.seeds import Seeds
 from learnaug.study.paired import Arm, Pairs
 from learnaug.training import Keep, Recipe
+from learnaug.training.target import Target
 
 AWS = reproduce.PAPERS["aws"]
 SIZE = Size(8, Recipe(epochs=1))
@@ -99,13 +100,19 @@ def test_trainings_are_counted_with_learning_and_enlarged_batches() -> None:
 
 
 @pytest.mark.parametrize("name", ["aws-paper:loops=2,looks=1", "aws:ways=0,trials=4"])
-def test_a_search_makes_as_many_updates_as_are_counted(name: str) -> None:
+def test_a_search_makes_as_many_updates_as_are_counted(
+    name: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
     name += ",first=0.5,late=0.25"
     data, updates = contract.world(), [0]
 
-    def count() -> bool:
+    true = Target.step
+
+    def step(target: Target, update: int, seeds: Seeds) -> float:
         updates[0] += 1
-        return False
+        return true(target, update, seeds)
+
+    monkeypatch.setattr(Target, "step", step)
 
     def net(seeds: Seeds) -> Any:
         return nets.build("smallnet", channels=3, size=data.size, classes=3, seeds=seeds)
@@ -113,7 +120,7 @@ def test_a_search_makes_as_many_updates_as_are_counted(name: str) -> None:
     recipe = Recipe(epochs=4, batch_size=6)
     resolve(name).learn(
         Learning(data, data, net, recipe), seeds=Seeds(0), device=contract.CPU,
-        budget=Budget(), keep=Keep(stop=count, say=lambda text: None),
+        budget=Budget(), keep=Keep(say=lambda text: None),
     )  # fmt: skip
     assert updates[0] == round((trainings(name) - 1) * recipe.updates(len(data)))
 
