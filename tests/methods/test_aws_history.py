@@ -23,7 +23,7 @@ from learnaug.methods.aws.race import Raced
 from learnaug.methods.aws.screening import design, odds, posterior, related, surprise
 from learnaug.methods.aws.search import Screened
 from learnaug.methods.aws.space import space_of
-from learnaug.methods.aws.structure import structures_of
+from learnaug.methods.aws.structure import LEVELS, structures_of
 from learnaug.ops.policy import Element, Policy, Stage
 from learnaug.ops.sets import OperationSet
 from learnaug.seeds import Seeds
@@ -138,11 +138,11 @@ def test_a_race_tells_the_chance_of_each_part_to_be_in_the_best_way() -> None:
     rows = {(row["group"], row["name"]): row for row in told["rows"]}
     assert list(rows) == [
         ("pad_crop", "pad_crop"), ("hflip", "hflip"),
-        *((words, words) for words in (f"{n} drawn" for n in DRAWN)),
+        *zip(LEVELS, (f"{n} drawn" for n in DRAWN), strict=True),
     ]  # fmt: skip
     assert rows["pad_crop", "pad_crop"]["effect"] == pytest.approx(0.5, abs=0.01)
     assert rows["hflip", "hflip"]["effect"] == pytest.approx(-0.3, abs=0.01)
-    twice = rows["two operations drawn", "two operations drawn"]
+    twice = rows["two", "two operations drawn"]
     assert twice["effect"] == pytest.approx(0.1, abs=0.01)
     assert [row["before"] for row in told["rows"]] == [0.5, 0.5, 0.2, 0.2, 0.2, 0.2, 0.2]
     final = [1.0, 0.0, 0.0, 0.0, 0.0, 0.0, 1.0]

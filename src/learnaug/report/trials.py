@@ -131,6 +131,11 @@ def _layers(rows: Sequence[Json], odds: course.Floats, places: Sequence[int]) ->
 
 
 def _policy_words(search: Json, chosen: bool) -> str:
+    if search.get("race"):
+        return (
+            "At the left all ways to augment are alike; then the chance that the best of them has "
+            "this part, by the trials so far; at the right what is used."
+        )
     words = (
         "At the left the policy that the search began with. Each colour is an operation, its "
         "shades the bands of strength, the strongest most vivid; the most raised stand on top."

@@ -172,7 +172,7 @@ def of_race(raced: Raced, ways: Structures, seeds: Seeds) -> dict[str, Any]:
     rows = [
         {
             "name": LEVELS[level][2] if factor == DRAWN else factor,
-            "group": LEVELS[level][2] if factor == DRAWN else factor,
+            "group": level if factor == DRAWN else factor,
             "stage": factor,
             "before": round(float(has[row].mean()), 5),
             "probability": float(has[row, raced.chosen]),
