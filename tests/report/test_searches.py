@@ -4,14 +4,11 @@ from __future__ import annotations
 
 import copy
 import re
-import shutil
 from pathlib import Path
 from typing import Any
 
-import fake_folder
 import numpy as np
 import pytest
-from fake_folder import World
 from hostile import PAYLOADS
 from page_reader import Page
 
@@ -86,20 +83,6 @@ def keep(out: Path, method: str, seed: int, content: object, *members: str) -> P
     file = {"format": "learnaug-search", "version": 1, "search": content}
     rundir.write_json(folder / "augmenter.json", file)
     return folder / "augmenter.json"
-
-
-@pytest.fixture(scope="module")
-def plain(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    world = World(
-        methods=("none", "uniform", "cutout"), candidate="cutout", seeds=(0, 1, 2), n_test=60,
-        failing="",
-    )  # fmt: skip
-    return fake_folder.make(tmp_path_factory.mktemp("runs") / "plain", world, learned=False)
-
-
-@pytest.fixture
-def out(plain: Path, tmp_path: Path) -> Path:
-    return shutil.copytree(plain, tmp_path / "out")
 
 
 def read(out: Path) -> Page:

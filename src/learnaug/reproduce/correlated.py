@@ -10,7 +10,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from learnaug import rundir, stats
-from learnaug.reproduce.page import aligned
+from learnaug.reproduce.page import aligned, sizes
 from learnaug.reproduce.proxies import RESULTS, WHOLE, name_for
 from learnaug.reproduce.rows import Proxies, ProxyLine, Scale
 from learnaug.seeds import Seeds
@@ -96,9 +96,7 @@ def told(
 def lines_of(block: Proxies, scale: Scale, rows: list[dict[str, Any]]) -> tuple[str, list[str]]:
     """Return heading and Markdown lines of a block: rows, errors and pictures."""
     words = f"{block.source.words}, net {block.net(scale)}, {block.policies} random policies"
-    if parts := next((row["parts"] for row in rows if row["parts"]), None):
-        words += f", {parts['train']} / {parts['valid']} / {parts['test']} pictures"
-        words += " train / validate / test"
+    words += sizes(rows)
     whole = next((row["seconds"] for row in rows if row["whole"]), None)
     cells = [_cells(row, whole) for row in rows]
     shown = [f"![{row['name']}]({row['picture']})" for row in rows if row["n"] and not row["whole"]]

@@ -8,7 +8,7 @@ from typing import Any
 
 from learnaug import rundir
 from learnaug.reproduce import audits, correlated, paired
-from learnaug.reproduce.rows import AnyTable, AuditTable, ProxyTable, Scale
+from learnaug.reproduce.rows import AnyTable, AuditTable, ProxyTable, Scale, Table
 
 __all__ = ["Found"]
 
@@ -83,8 +83,5 @@ class Found:
 
     def _words(self) -> tuple[str, tuple[str, ...]]:
         """Return the units of a kind of table, and what always differs from the paper."""
-        if isinstance(self.table, AuditTable):
-            return audits.UNITS, audits.COMMON
-        if isinstance(self.table, ProxyTable):
-            return correlated.UNITS, correlated.COMMON
-        return paired.UNITS, paired.COMMON
+        told = {AuditTable: audits, ProxyTable: correlated, Table: paired}[type(self.table)]
+        return told.UNITS, told.COMMON

@@ -8,7 +8,7 @@ import numpy as np
 
 from learnaug.methods import METHODS, rows_of
 from learnaug.reproduce.cost import trainings
-from learnaug.reproduce.page import aligned
+from learnaug.reproduce.page import aligned, sizes
 from learnaug.reproduce.rows import Block, Figure, Scale
 from learnaug.study import Pairs
 
@@ -81,9 +81,7 @@ def told(block: Block, scale: Scale, pairs: Pairs | None, absent: str) -> list[d
 def lines_of(block: Block, scale: Scale, rows: list[dict[str, Any]]) -> tuple[str, list[str]]:
     """Return heading and Markdown lines of a block, errors below its rows."""
     words = f"{block.source.words}, net {block.net(scale)}"
-    if parts := next((row["parts"] for row in rows if row["parts"]), None):
-        words += f", {parts['train']} / {parts['valid']} / {parts['test']} pictures"
-        words += " train / validate / test"
+    words += sizes(rows)
     metric = next((row["metric"] for row in rows if row.get("metric")), "")
     words += f", {METRICS[metric]}" if metric in METRICS else ""
     if all(row["state"] == "not run" and row["paper"] is None for row in rows):

@@ -25,7 +25,7 @@ from learnaug.methods.aws.screening import (
 )
 from learnaug.methods.aws.search import Screened, effective
 from learnaug.methods.aws.space import Space
-from learnaug.methods.aws.structure import LEVELS, Structures
+from learnaug.methods.aws.structure import DRAWN, LEVELS, Structures
 from learnaug.ops.describe import describe_branch
 from learnaug.ops.policy import Element
 from learnaug.seeds import Seeds
@@ -35,7 +35,6 @@ __all__ = ["course", "marks", "of_pairs", "of_race", "of_screening", "spread"]
 STEPS = 20
 DEALT = 19  # times that the rewards are dealt out anew, for the band of chance
 SAMPLES = 2_000  # draws of all effects, for the chance to be the best
-DRAWN = "drawn"  # the factor of which every level is a row
 ABOUT_RACE = (
     "Each row is a part of a policy: in percent, how many of all ways to augment have it, and "
     "whether the policy that is used has it; and its effect: nats of reward of the ways with it "
@@ -94,7 +93,7 @@ def course(
         chances: from weights to the probability of each row: float [n] to float [n].
         seeds: those of the search: its "shuffles" give the p-values, "dealt" the band of chance.
     """
-    dealt = [seeds.child("dealt", k).numpy().permutation(rewards) for k in range(DEALT)]
+    dealt = _dealt(rewards, seeds)
 
     def believed(found: Posterior) -> Floats:
         return chances(odds(found))
@@ -114,7 +113,7 @@ def course(
                 "permuted_reward_p": round(p, 5),
                 "signal_to_noise": round(float(np.sqrt(found.ratio)), 4),
                 "effective": round(spread(probability, stages), 2),
-                "effective_shuffled": [round(min(sharp), 2), round(max(sharp), 2)],
+                "effective_shuffled": _band(sharp),
             }
         )
     return steps
@@ -210,6 +209,7 @@ def _race_steps(raced: Raced, ways: Structures, has: Floats, seeds: Seeds) -> li
     kernel, known = ways.kernel(RELATED), (raced.posterior.ratio, raced.posterior.noise)
     shares = np.eye(len(ways.all))[raced.order]
     normal = seeds.child("best").numpy().normal(size=(SAMPLES, len(ways.all)))
+    dealt = _dealt(raced.rewards, seeds)
 
     def best(rewards: Floats) -> Floats:
         """Return the chance of each combination to be the best one: float [S]."""
@@ -221,17 +221,12 @@ def _race_steps(raced: Raced, ways: Structures, has: Floats, seeds: Seeds) -> li
     steps = []
     for t in (t for t in marks(len(raced.rewards)) if t >= LEAST):
         chances = best(raced.rewards[:t])
-        dealt = (
-            effective(best(seeds.child("dealt", k).numpy().permutation(raced.rewards)[:t]))
-            for k in range(DEALT)
-        )
-        sharp = sorted(dealt)
         steps.append(
             {
                 "trials": t,
                 "probability": _rounded(has @ chances),
                 "effective": round(effective(chances), 2),
-                "effective_shuffled": [round(sharp[0], 2), round(sharp[-1], 2)],
+                "effective_shuffled": _band([effective(best(other[:t])) for other in dealt]),
             }
         )
     return steps
@@ -272,7 +267,7 @@ def of_pairs(
             "trials": t,
             "probability": _rounded(table.sum(1)),
             "effective": round(effective(table.ravel()), 2),
-            "effective_shuffled": [round(min(others), 2), round(max(others), 2)],
+            "effective_shuffled": _band(others),
             "mean_reward": round(float(np.mean(rewards[:t])), 4),
         }
         for (t, table), others in zip(seen, zip(*shuffled, strict=True), strict=True)
@@ -285,6 +280,15 @@ def of_pairs(
         "rows": rows,
         "steps": steps,
     }
+
+
+def _dealt(rewards: Floats, seeds: Seeds) -> list[Floats]:
+    """Return the rewards, dealt out to the trials anew several times."""
+    return [seeds.child("dealt", k).numpy().permutation(rewards) for k in range(DEALT)]
+
+
+def _band(values: Sequence[float]) -> list[float]:
+    return [round(min(values), 2), round(max(values), 2)]
 
 
 def _rounded(values: Floats) -> list[float]:

@@ -1,4 +1,4 @@
-"""AWS (Tian et al. 2020) for small data: shared weights, trials on subsets, a linear model."""
+"""AWS (Tian et al. 2020) for small data: shared weights, a race over ways to augment."""
 
 from __future__ import annotations
 

@@ -145,21 +145,15 @@ class PaperAWS:
     def _fresh(self) -> PairTable:
         return PairTable(spaces.elements36(), self.table)
 
-    def _replayed(self, rewards: list[float], every: list[Ints]) -> list[tuple[int, Floats]]:
-        """Return loops so far and the table then, at even shares of them, learned anew."""
-        table, seen, due = self._fresh(), [], marks(len(rewards))
-        for loop, counts in enumerate(every):
-            table.reward(rewards[loop], counts)
-            seen += [(loop + 1, table.chances())] if loop + 1 in due else []
-        return seen
-
     def _shuffled(self, course: _Course, seeds: Seeds) -> list[list[float]]:
         """Return the effective number of pairs over time, learned from rewards dealt out anew."""
         found = []
         for number in range(SHUFFLED):
+            dealt = _Course(self._fresh())
             order = seeds.child(number).numpy().permutation(len(course.rewards))
-            dealt = self._replayed([course.rewards[k] for k in order], course.counts)
-            found.append([effective(table.ravel()) for _, table in dealt])
+            for place, counts in zip(order, course.counts, strict=True):
+                dealt.take(course.rewards[place], counts)
+            found.append([effective(table.ravel()) for _, table in dealt.seen()])
         return found
 
     def _told(self, course: _Course, seeds: Seeds) -> dict[str, Any]:
@@ -180,7 +174,6 @@ class PaperAWS:
             trials.append(
                 f"{len(rewards)} trials, rewards {min(rewards):.1f} to {max(rewards):.1f} %"
             )
-        seen = self._replayed(rewards, course.counts)
         loop = int(np.argmax(rewards)) if rewards else 0
         named = [
             f"{100 * chances.ravel()[pair]:.2f} %  {describe_branch(pairs[pair])}"
@@ -194,7 +187,7 @@ class PaperAWS:
             "effective_pairs": round(after, 2),
             "effective_pairs_shuffled": [round(value, 2) for value in last],
             "first_element": [round(float(p), 5) for p in chances.sum(1)],
-            "history": of_pairs(table.elements, chances, loop, seen, rewards, shuffled),
+            "history": of_pairs(table.elements, chances, loop, course.seen(), rewards, shuffled),
         }
 
 
@@ -209,6 +202,7 @@ class _Course:
         self.table, self.best = table, (-np.inf, table.chances())
         self.rewards: list[float] = []
         self.counts: list[Ints] = []
+        self.tables: list[Floats] = []  # [n, n], after each trial
 
     def take(self, reward: float, counts: Ints) -> None:
         """Learn from a trial: its reward, and how often it drew each pair [n * n]."""
@@ -217,6 +211,11 @@ class _Course:
         self.table.reward(reward, counts)
         self.rewards.append(reward)
         self.counts.append(counts)
+        self.tables.append(self.table.chances())
+
+    def seen(self) -> list[tuple[int, Floats]]:
+        """Return loops so far and the table then, at even shares of the loops."""
+        return [(t, self.tables[t - 1]) for t in marks(len(self.rewards))]
 
 
 @dataclass(frozen=True, slots=True)

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import numpy as np
 from numpy.typing import NDArray
@@ -133,7 +133,7 @@ def searched(
     held = bench.run(asks)
     pairs = [(a.reward, b.reward) for a, b in zip(held[::2], held[1::2], strict=True) if a and b]
     check = stats.paired(*zip(*pairs, strict=True)) if pairs else None
-    return Found(ways, raced, screened, check, bench.trials, bench.cut)
+    return replace(found, check=check, trials=bench.trials, cut=bench.cut)
 
 
 def _screened(

@@ -12,9 +12,10 @@ from learnaug.methods.aws.space import Branch, Space, space_of
 from learnaug.ops.policy import Element, Policy, Stage
 from learnaug.ops.sets import OperationSet
 
-__all__ = ["LEVELS", "Structures", "structures_of"]
+__all__ = ["DRAWN", "LEVELS", "Structures", "structures_of"]
 
 FRONT, BACK = ("hflip", "pad_crop"), ("cutout",)
+DRAWN = "drawn"  # the factor that is always there: its levels are those of LEVELS
 NOTHING, ONCE = "none", "one"  # ONCE is TrivialAugment
 LEVELS = {  # how many operations are drawn, whether from the weakest band, and that in words
     NOTHING: (0, False, "no operation drawn"),
@@ -36,7 +37,7 @@ class Structures:
     Args:
         space: the elements that are drawn from.
         around: name of a factor -> what it does; those of `FRONT` act first, those of `BACK` last.
-        levels: name of each factor -> its levels; "drawn" is the last one.
+        levels: name of each factor -> its levels; DRAWN is the last one.
     """
 
     space: Space
@@ -51,8 +52,8 @@ class Structures:
     @property
     def prior(self) -> int:
         """Number of the combination that is TrivialAugment: one operation, nothing around it."""
-        once = ONCE if ONCE in self.levels["drawn"] else NOTHING
-        return self.all.index(dict.fromkeys(self.around, NO) | {"drawn": once})
+        once = ONCE if ONCE in self.levels[DRAWN] else NOTHING
+        return self.all.index(dict.fromkeys(self.around, NO) | {DRAWN: once})
 
     def kernel(self, related: float) -> Floats:
         """Return related ^ (number of factors in which two combinations differ): float [S, S]."""
@@ -70,25 +71,20 @@ class Structures:
             name: of the policy.
         """
         chosen = self.all[number]
-        front = [Stage((self.around[f],)) for f in FRONT if chosen.get(f) == YES]
-        back = [Stage((self.around[f],)) for f in BACK if chosen.get(f) == YES]
-        drawn = self.space_of(number).policy(weights).stages * LEVELS[chosen["drawn"]][0]
-        return Policy((*front, *drawn, *back), name)
+        around = {f: Stage((branch,)) for f, branch in self.around.items() if chosen[f] == YES}
+        drawn = self.space_of(number).policy(weights).stages * LEVELS[chosen[DRAWN]][0]
+        return _framed(around, drawn, name)
 
     def space_of(self, number: int) -> Space:
         """Return the elements that a combination draws from."""
-        _, weak, _ = LEVELS[self.all[number]["drawn"]]
+        _, weak, _ = LEVELS[self.all[number][DRAWN]]
         return self.space.weakest() if weak else self.space
 
     def even(self) -> Policy:
         """Return the policy that draws every level of every factor as often as the others."""
-        some = {
-            name: Stage(((Element("identity"),), branch)) for name, branch in self.around.items()
-        }
-        front = [some[name] for name in FRONT if name in some]
-        back = [some[name] for name in BACK if name in some]
-        drawn = [self._lazy(share) for share in (2 / 3, 1 / 3)] if len(self.space) > 1 else []
-        return Policy((*front, *drawn, *back), "even")
+        some = {f: Stage(((Element("identity"),), branch)) for f, branch in self.around.items()}
+        shares = (2 / 3, 1 / 3) if len(self.space) > 1 else ()
+        return _framed(some, tuple(self._lazy(share) for share in shares), "even")
 
     def _lazy(self, share: float) -> Stage:
         """Return the stage that draws an operation for a share of the pictures."""
@@ -98,13 +94,19 @@ class Structures:
 
     def draws(self, number: int) -> bool:
         """Return whether a combination draws operations at all."""
-        return self.all[number]["drawn"] != NOTHING
+        return self.all[number][DRAWN] != NOTHING
 
     def told(self, number: int) -> str:
         """Return a combination in words."""
         chosen = self.all[number]
         around = [f for f in self.around if chosen[f] == YES]
-        return ", ".join([*around, LEVELS[chosen["drawn"]][2]])
+        return ", ".join([*around, LEVELS[chosen[DRAWN]][2]])
+
+
+def _framed(around: dict[str, Stage], drawn: tuple[Stage, ...], name: str) -> Policy:
+    """Return the policy of what stands in front, what is drawn, and what stands behind."""
+    front, back = ([around[f] for f in side if f in around] for side in (FRONT, BACK))
+    return Policy((*front, *drawn, *back), name)
 
 
 def structures_of(operations: OperationSet, bands: int) -> Structures:
@@ -142,4 +144,4 @@ def structures_of(operations: OperationSet, bands: int) -> Structures:
         if not number or (len(space) > 1 and not (weak and all(space.weak)))
     )
     levels: dict[str, tuple[str, ...]] = dict.fromkeys(around, (NO, YES))
-    return Structures(space, around, levels | {"drawn": drawn})
+    return Structures(space, around, levels | {DRAWN: drawn})
