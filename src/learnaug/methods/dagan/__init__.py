@@ -1,0 +1,1 @@
+"""A generator learns from pairs of a class to make new pictures of classes it has not seen."""
