@@ -20,7 +20,15 @@ __all__ = ["WEIGHTS", "Drawing", "Shape", "noise", "read"]
 
 WEIGHTS = "generator.safetensors"
 PART = 128  # pictures at a time
-MOST = {"channels": 64, "width": 1024, "outer": 1024, "convs": 64, "blocks": 16, "noise": 10_000, "side": 1024}
+MOST = {
+    "channels": 64,
+    "width": 1024,
+    "outer": 1024,
+    "convs": 64,
+    "blocks": 16,
+    "noise": 10_000,
+    "side": 1024,
+}
 
 
 @dataclass(frozen=True, slots=True)
@@ -115,9 +123,8 @@ class Drawing:
         """Return the shape of the net and what it was trained on."""
         shape = self.shape
         count = sum(weight.numel() for weight in self.net.parameters())
-        line = (
-            f"a UResNet of {count / 1e6:.2g} million weights for {_said(shape.channels, shape.size)}"
-        )
+        line = f"a UResNet of {count / 1e6:.2g} million weights for "
+        line += _said(shape.channels, shape.size)
         if self.source:
             line += (
                 f", trained on {self.source['pictures']:,} pictures of {self.source['classes']:,} "
@@ -129,7 +136,8 @@ class Drawing:
         shape = self.shape
         return {
             "channels": shape.channels, "size": list(shape.size), "width": shape.width,
-            "outer": shape.outer, "convs": shape.convs, "blocks": shape.blocks, "noise": shape.noise,
+            "outer": shape.outer, "convs": shape.convs, "blocks": shape.blocks,
+            "noise": shape.noise,
         }  # fmt: skip
 
     def save(self, folder: Path) -> dict[str, Any]:

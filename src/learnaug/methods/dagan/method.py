@@ -9,20 +9,21 @@ from typing import Any
 
 import numpy as np
 import torch
-from torch import Tensor
 
 from learnaug import rundir
 from learnaug.data import ImageSet
 from learnaug.errors import ConfigError, DataError, UsageError, nearest
+from learnaug.methods.augmenters import PolicyAugmenter
 from learnaug.methods.base import Budget, Learned, Learning
 from learnaug.methods.dagan import pictures, watch
 from learnaug.methods.dagan.adversarial import Adversaries
-from learnaug.methods.dagan.classes import Parted, parted
+from learnaug.methods.dagan.classes import parted
 from learnaug.methods.dagan.maker import Drawing, Shape, read
-from learnaug.methods.dagan.selection import SELECTIONS, Judge, judge_of
+from learnaug.methods.dagan.selection import SELECTIONS, Judge, candidates, classifier
 from learnaug.methods.gallery import Gallery, present
 from learnaug.methods.generated import FILE, FORMAT, MOST, Generating, load, require_unmixed
 from learnaug.nets import forked
+from learnaug.ops import Policy
 from learnaug.seeds import Seeds
 from learnaug.training import Keep
 from learnaug.training.loop import trained
@@ -30,7 +31,7 @@ from learnaug.training.loop import trained
 __all__ = ["DAGAN"]
 
 PAPER = {
-    "updates": 200_000, "width": 64, "convs": 4, "critic_width": 64, "critic_convs": 5,
+    "updates": 200_000, "width": 64, "outer": 64, "convs": 4, "critic_width": 64, "critic_convs": 5,
     "blocks": 4, "batch": 32, "critic_steps": 5, "lr": 1e-4, "penalty": 10.0, "z": 100,
     "dropout": 0.5, "passes": 0,
 }  # fmt: skip
@@ -53,20 +54,21 @@ class DAGAN:
             on pictures generated of classes that it knows and the generator does not), "critic"
             (the critic's distance on such classes), or "last".
         updates: of the generator, at most.
-        passes: updates are also no more than make each picture be met so often; 0: no such bound.
+        passes: for each epoch of the target's recipe each picture of the source is met at most so
+            often, which bounds the updates on small sets and short trainings; 0: no such bound.
         batch: pairs an update.
         critic_steps: updates of the critic for each of the generator.
         lr: learning rate of both (Adam, betas 0 and 0.9).
         penalty: weight of the penalty on the critic's slope.
         z: numbers that a picture is drawn by.
         width: channels of the generator's layers (the paper: 64).
+        outer: channels of its layers at the full size of the pictures (the paper: 64).
         convs: convolutions of a block of the generator (the paper: 4).
         critic_width: maps that a layer of the critic appends (the paper: 64).
         critic_convs: convolutions of a block of the critic (the paper: 5).
         blocks: halvings of the picture in both nets, at most.
         dropout: of both nets while they learn.
         rotate: whether half of the pairs are turned by a random quarter turn, both alike.
-        bf16: whether the nets compute in bfloat16 while they learn.
         paper: the sizes and numbers of the paper in place of ours: days on a CPU.
 
     Raises:
@@ -78,26 +80,26 @@ class DAGAN:
     ready: bool = True
     select: str = "classifier"
     updates: int = 5_000
-    passes: int = 200
+    passes: int = 10
     batch: int = 32
     critic_steps: int = 5
-    lr: float = 2e-4
+    lr: float = 5e-4
     penalty: float = 10.0
     z: int = 100
     width: int = 32
-    convs: int = 2
-    critic_width: int = 24
-    critic_convs: int = 3
+    outer: int = 16
+    convs: int = 1
+    critic_width: int = 16
+    critic_convs: int = 2
     blocks: int = 4
     dropout: float = 0.5
     rotate: bool = True
-    bf16: bool = True
     paper: bool = False
 
     def __post_init__(self) -> None:
         least = {
             "updates": 1, "passes": 0, "batch": 2, "critic_steps": 1, "z": 1, "width": 1,
-            "convs": 1, "critic_width": 1, "critic_convs": 1, "blocks": 1,
+            "outer": 1, "convs": 1, "critic_width": 1, "critic_convs": 1, "blocks": 1,
         }  # fmt: skip
         rules = {f"{name} >= {low}": getattr(self, name) >= low for name, low in least.items()}
         rules |= {
@@ -113,7 +115,9 @@ class DAGAN:
             if not holds and name in rule.split()
         ]
         if self.select not in SELECTIONS:
-            faults.append(f"select {self.select!r} is not known; {nearest(self.select, SELECTIONS)}")
+            faults.append(
+                f"select {self.select!r} is not known; {nearest(self.select, SELECTIONS)}"
+            )
         if faults:
             raise ConfigError("the settings of dagan break their rules", faults)
 
@@ -154,12 +158,12 @@ class DAGAN:
             Generating(maker, self.per_real, self.ready, None, own, told), galleries=galleries
         )
 
-    def number(self, pictures: int) -> int:
-        """Return the updates of the generator for a source of so many pictures."""
+    def number(self, pictures: int, epochs: int) -> int:
+        """Return the updates of the generator for so many pictures and epochs of the target."""
         if not self.passes:
             return self.updates
         met = min(self.batch, pictures) * (self.critic_steps + 1)  # in one update
-        return max(1, min(self.updates, math.ceil(self.passes * pictures / met)))
+        return max(1, min(self.updates, math.ceil(self.passes * epochs * pictures / met)))
 
     def taught(
         self, data: Learning, seeds: Seeds, device: torch.device, budget: Budget, keep: Keep
@@ -168,27 +172,77 @@ class DAGAN:
         cut = parted(data, seeds.child("classes"))
         keep.say(cut.note)
         shape = Shape(
-            data.train.channels, data.train.size, self.width, self.convs, self.blocks, self.z
-        )
-        precision = "bf16" if self.bf16 else budget.precision
-        updates = self.number(len(cut.source))
+            data.train.channels, data.train.size, self.width, self.outer, self.convs, self.blocks,
+            self.z,
+        )  # fmt: skip
+        updates = self.number(len(cut.source), data.recipe.epochs)
         with forked(device):
-            judge = judge_of(self.select, cut, updates, seeds.child("judge"), device, keep)
             task = Adversaries(
-                self, shape, cut.source, seeds.child("nets"), device, precision, judge
+                self, shape, cut.source, cut.held, seeds.child("nets"), device, budget.precision
             )
-            trained(task, updates, seeds.child("train"), keep.part("gan", 0.1, 0.9))
-        maker = task.chosen(updates, cut)
-        figures, galleries = _watched(maker, task, cut, seeds.child("watch"))
-        classes = len(np.unique(cut.source.labels))
-        warned = watch.warnings(figures, classes, len(cut.source))
+            judge = self._judge(task, updates, seeds.child("judge"), budget, keep)
+            task.watch(updates, judge)
+            trained(task, updates, seeds.child("train"), keep.child("gan"))
+        if judge.best:
+            task.generator.load_state_dict(judge.best)
+        maker = replace(task.drawing(), source=_source(cut.source))
+        figures, galleries = _watched(maker, task, seeds.child("watch"))
+        warned = watch.warnings(figures, maker.source["classes"], len(cut.source))
         for words in warned:
             keep.say(words)
         told = {
             "watch": figures, "notes": [cut.note], "warnings": warned, "updates": updates,
-            "select": task.judge.told(),
+            "select": judge.told(),
         }  # fmt: skip
-        return maker, told, galleries
+        return _frozen(maker), told, galleries
+
+    def _judge(
+        self, task: Adversaries, updates: int, seeds: Seeds, budget: Budget, keep: Keep
+    ) -> Judge:
+        """Return who chooses the state that is kept; the last one where there is nothing to ask."""
+        held, at = task.held, candidates(updates)
+        if self.select == "classifier" and len(np.unique(held.labels)) > 1:
+            none = PolicyAugmenter(Policy((), "none"))
+            score = classifier(held, none, seeds, task.device, budget.precision, keep)
+            return Judge("classifier", at, score)
+        if self.select == "critic" and task.distance(seeds) is not None:
+            return Judge("critic", at, lambda drawing: -abs(task.distance(seeds) or 0.0))
+        return Judge("last", [], None)
+
+
+def _source(source: ImageSet) -> dict[str, Any]:
+    classes = len(np.unique(source.labels))
+    return {"name": source.name, "pictures": len(source), "classes": classes}
+
+
+def _frozen(maker: Drawing) -> Drawing:
+    maker.net.cpu().eval().requires_grad_(False)
+    return maker
+
+
+def _watched(
+    maker: Drawing, task: Adversaries, seeds: Seeds
+) -> tuple[dict[str, Any], tuple[Gallery, ...]]:
+    """Return figures of what is known to go wrong, and pictures to look at."""
+    held = task.held if len(task.held) else task.source
+    images, labels = torch.from_numpy(held.images[:]), torch.from_numpy(held.labels)
+    train, z = torch.from_numpy(task.source.images[:]), task.shape.noise
+    figures = watch.watched(
+        maker.generate, images, labels, train, seeds.child("figures"), z=z,
+        critic_distance=task.distance(seeds.child("critic")),
+    )  # fmt: skip
+    rows = present(held.labels, ROWS)
+    names = [held.classes[label] for label in held.labels[rows]]
+    shown = images[rows]
+    generated = maker.make(shown, seeds.child("shown"))
+    of = [task.source.classes[label] for label in task.source.labels]
+    galleries = (
+        pictures.grids_over_training(names, task.shown.cpu(), task.looks),
+        pictures.several(maker.generate, names, shown, seeds.child("several"), z=z),
+        pictures.interpolation(maker.generate, shown[0], names[0], seeds.child("sphere"), z=z),
+        pictures.neighbours(names, shown, generated, train, of),
+    )
+    return figures, galleries
 
 
 def loaded(path: Path) -> tuple[Drawing, dict[str, Any]]:
