@@ -124,6 +124,7 @@ def test_what_is_not_square_turns_upside_down_only() -> None:
 def adversaries(**settings: Any) -> Adversaries:
     method, data = small(**settings), world()
     shape = Shape(1, data.size, method.width, method.outer, method.convs, method.blocks, method.z)
+    shape = replace(shape, dropout=method.dropout)
     return Adversaries(method, shape, data, data, Seeds(4), CPU, "fp32")
 
 
@@ -308,6 +309,7 @@ def test_a_damaged_folder_is_refused(tmp_path: Path, key: str) -> None:
 def test_make_is_one_picture_of_each_whatever_stands_beside() -> None:
     maker = learn(small()).augmenter.maker  # type: ignore[attr-defined]
     assert isinstance(maker, Drawing)
+    maker = replace(maker, drops=False)
     images = torch.from_numpy(world().images[:5])
     z = torch.from_numpy(Seeds(0).numpy().standard_normal((5, 5))).float()
     both = maker.generate(images, z)
@@ -315,3 +317,40 @@ def test_make_is_one_picture_of_each_whatever_stands_beside() -> None:
     apart = torch.cat([maker.generate(images[i : i + 1], z[i : i + 1]) for i in range(5)])
     assert int((both.int() - apart.int()).abs().max()) <= 1
     assert maker.generate(images[:0], z[:0]).shape == (0, 1, 8, 8)
+
+
+def test_dropout_in_use_is_noise_that_z_keys() -> None:
+    maker = learn(small()).augmenter.maker  # type: ignore[attr-defined]
+    images = torch.from_numpy(world().images[:1]).expand(6, -1, -1, -1)
+    z = torch.zeros(6, 5)
+    assert torch.equal(maker.generate(images, z), maker.generate(images, z))
+    assert len(torch.unique(maker.generate(images, z), dim=0)) == 6
+    still = replace(maker, drops=False)
+    assert len(torch.unique(still.generate(images, z), dim=0)) == 1
+
+
+def test_files_of_before_are_read(tmp_path: Path) -> None:
+    """The first folders said neither `flag` nor `dropout`."""
+    learned = learn(small()).augmenter
+    learned.save(tmp_path)
+    content = json.loads((tmp_path / "augmenter.json").read_text())
+    del content["flag"], content["maker"]["dropout"]
+    rundir.write_json(tmp_path / "augmenter.json", content)
+    assert load_augmenter(tmp_path).describe() == learned.describe()
+
+
+def test_without_the_flag_generated_pictures_pass_for_real(tmp_path: Path) -> None:
+    data = learning(world()).train
+    batch = make_batch(data, np.arange(8))
+    for flag in (True, False):
+        augmenter = learn(small(flag=flag)).augmenter
+        augmenter.save(tmp_path / str(flag))
+        for made in (augmenter, load_augmenter(tmp_path / str(flag))):
+            after = made(batch, data, Seeds(0))
+            assert bool(after.generated.any()) is flag
+            assert not torch.equal(after.images, batch.images)
+
+
+def test_what_learning_costs() -> None:
+    assert DAGAN(generator="somewhere").repeats == 0
+    assert DAGAN().repeats is None

@@ -220,10 +220,11 @@ METHODS: dict[str, Row] = {
     ),
     "dagan": Row(
         lambda names: DAGAN(),
-        "a generator makes new pictures of a class; learned on other classes or on these",
+        "a generator makes pictures of a class",
         "learned",
-        default=False,
-        labels=True,
+        False,
+        False,
+        True,
     ),
     "mean-of-k": Row(
         lambda names: MeanOfK(),

@@ -94,7 +94,7 @@ class Adversaries:
         self.method, self.shape, self.source = method, shape, source
         self.device, self.precision = device, precision
         self.pairs = Pairs.of(source.labels)
-        self.generator = shape.build(seeds.child("generator"), method.dropout).to(device)
+        self.generator = shape.build(seeds.child("generator")).to(device)
         with keyed(seeds.child("critic")):
             critic = PairCritic(
                 shape.channels, shape.size, width=method.critic_width,

@@ -67,8 +67,9 @@ class DAGAN:
         critic_width: maps that a layer of the critic appends (the paper: 64).
         critic_convs: convolutions of a block of the critic (the paper: 5).
         blocks: halvings of the picture in both nets, at most.
-        dropout: of both nets while they learn (the paper: 0.5).
+        dropout: of both nets while they learn; of the generator also in use, as noise.
         rotate: whether half of the pairs are turned by a random quarter turn, both alike.
+        flag: whether generated pictures say so, for nets that look at it.
         paper: the sizes and numbers of the paper in place of ours: days on a CPU.
 
     Raises:
@@ -92,8 +93,9 @@ class DAGAN:
     critic_width: int = 16
     critic_convs: int = 2
     blocks: int = 4
-    dropout: float = 0.0
+    dropout: float = 0.5
     rotate: bool = True
+    flag: bool = True
     paper: bool = False
 
     def __post_init__(self) -> None:
@@ -126,6 +128,11 @@ class DAGAN:
         """The settings that hold: those of the paper where `paper` says so."""
         return replace(self, **PAPER, paper=False) if self.paper else self  # type: ignore[arg-type]
 
+    @property
+    def repeats(self) -> float | None:
+        """Trainings of the target that the learning costs: none with a generator; else unknown."""
+        return 0.0 if self.generator else None
+
     def config(self) -> dict[str, Any]:
         """Return the settings as plain JSON data."""
         return asdict(self.actual) | {"paper": self.paper}
@@ -155,7 +162,8 @@ class DAGAN:
             maker, found, galleries = self.actual.taught(data, seeds, device, budget, keep)
         told = {"name": "dagan", "settings": self.config(), **found}
         return Learned(
-            Generating(maker, self.per_real, self.ready, None, own, told), galleries=galleries
+            Generating(maker, self.per_real, self.ready, None, own, told, self.flag),
+            galleries=galleries,
         )
 
     def number(self, pictures: int, epochs: int) -> int:
@@ -173,7 +181,7 @@ class DAGAN:
         keep.say(cut.note)
         shape = Shape(
             data.train.channels, data.train.size, self.width, self.outer, self.convs, self.blocks,
-            self.z,
+            self.z, self.dropout,
         )  # fmt: skip
         updates = self.number(len(cut.source), data.recipe.epochs)
         with forked(device):
@@ -234,12 +242,13 @@ def _watched(
     rows = present(held.labels, ROWS)
     names = [held.classes[label] for label in held.labels[rows]]
     shown = images[rows]
+    still = replace(maker, drops=False)  # neighbours on the sphere differ by z alone
     generated = maker.make(shown, seeds.child("shown"))
     of = [task.source.classes[label] for label in task.source.labels]
     galleries = (
         pictures.grids_over_training(names, task.shown.cpu(), task.looks),
         pictures.several(maker.generate, names, shown, seeds.child("several"), z=z),
-        pictures.interpolation(maker.generate, shown[0], names[0], seeds.child("sphere"), z=z),
+        pictures.interpolation(still.generate, shown[0], names[0], seeds.child("sphere"), z=z),
         pictures.neighbours(names, shown, generated, train, of),
     )
     return figures, galleries
