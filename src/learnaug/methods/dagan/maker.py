@@ -189,7 +189,7 @@ def read(folder: Path, content: dict[str, Any]) -> Drawing:
 def _shape(content: dict[str, Any]) -> Shape:
     names = ("channels", "width", "outer", "convs", "blocks", "noise")
     content = {"dropout": 0.5, **content}  # the first files did not say it
-    size, source, dropout = (content.get(name) for name in ("size", "source", "dropout"))
+    size, source, dropout = content.get("size"), content.get("source"), content["dropout"]
     rules = {
         f"{name}: an integer, 1 … {MOST[name]}": type(content.get(name)) is int
         and 1 <= content[name] <= MOST[name]
