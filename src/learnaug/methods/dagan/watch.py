@@ -185,16 +185,14 @@ def _memorised(figures: dict[str, Any]) -> bool:
 
 
 def _by_turns(labels: Ints, seeds: Seeds) -> Ints:
-    """Return all positions in a random order of the classes: one of each, then another of each."""
-    gen = seeds.numpy()
-    shuffled = gen.permutation(len(labels))
+    """Return all positions at random: one picture of each class, then another of each."""
+    shuffled = seeds.numpy().permutation(len(labels))
     place = np.unique(labels[shuffled], return_inverse=True)[1].reshape(-1)
     turn = np.empty(len(labels), np.int64)
     for label in range(place.max(initial=-1) + 1):
         of = place == label
         turn[of] = np.arange(of.sum())
-    rank = gen.permutation(place.max(initial=-1) + 1)[place]
-    order: Ints = shuffled[np.lexsort((rank, turn))]
+    order: Ints = shuffled[np.argsort(turn, kind="stable")]
     return order
 
 
