@@ -18,8 +18,8 @@ class PairCritic(nn.Module):
 
     Layer normalisation looks at one pair alone: the penalty on the gradient is about single pairs,
     which batch normalisation would tie together. The first layer is a convolution with stride 2;
-    each block has `convs` 3x3 convolutions, whose maps are appended to what they were given, dropout
-    on the last one, and a 1x1 convolution with a mean over 2 x 2 behind it.
+    each block has `convs` 3x3 convolutions, whose maps are appended to what they were given, with
+    dropout on the last one, and a 1x1 convolution with a mean over 2 x 2 behind it.
 
     Shapes: two times float [B, C, H, W] in [-1, 1] -> float [B].
 

@@ -67,9 +67,7 @@ class BatchRenorm(nn.Module):
             scale = self.weight / deviation
             return _affine(x, scale, self.bias - mean * scale)
         # One fused pass each way; its mean and deviation are those of the batch.
-        normal, own, inverse = torch.native_batch_norm(
-            x, None, None, None, None, True, 0.0, SMALL
-        )
+        normal, own, inverse = torch.native_batch_norm(x, None, None, None, None, True, 0.0, SMALL)
         with torch.no_grad():
             spread = 1 / inverse.float()
             first = self.known == 0

@@ -32,6 +32,7 @@ class UResNet(nn.Module):
         channels: C.
         size: (H, W) in pixels.
         width: channels of a layer; twice as many in the inner half from 64 px on.
+        outer: channels of the layers at full size, which cost most.
         convs: convolutions of a block, >= 1.
         blocks: scales of the encoder, as many of the decoder; fewer for small pictures.
         noise: numbers that a picture is drawn by.
@@ -49,6 +50,7 @@ class UResNet(nn.Module):
         size: tuple[int, int],
         *,
         width: int = 64,
+        outer: int = 64,
         convs: int = 4,
         blocks: int = 4,
         noise: int = 100,
@@ -59,6 +61,7 @@ class UResNet(nn.Module):
         depth = len(self.sizes) - 1
         large = max(size) >= LARGE
         widths = [width * (2 if large and 2 * i > depth else 1) for i in range(depth + 1)]
+        widths[0] = outer
         self.stem = nn.Conv2d(channels, widths[1], 3, stride=2, padding=1)
         self.norm = BatchRenorm(widths[1])
         pairs = list(pairwise(widths[1:]))
@@ -71,14 +74,14 @@ class UResNet(nn.Module):
             if extra:
                 self.noise.append(nn.Linear(noise, high * wide * extra))
             skip = 0 if scale == depth else widths[scale]
-            own, after = widths[scale], widths[max(1, scale - 1)]
+            own, after = widths[scale], widths[scale - 1]
             self.up.append(
                 _Block(given + skip + extra, own, after, convs, dropout, self.sizes[scale - 1])
             )
             given = after
-        self.last = nn.Conv2d(given + channels, width, 3, padding=1)
-        self.last_norm = BatchRenorm(width)
-        self.paint = nn.Conv2d(width, channels, 3, padding=1)
+        self.last = nn.Conv2d(given + channels, outer, 3, padding=1)
+        self.last_norm = BatchRenorm(outer)
+        self.paint = nn.Conv2d(outer, channels, 3, padding=1)
 
     def forward(self, images: Tensor, noise: Tensor) -> Tensor:
         """Return what is made of each picture by its own noise."""

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import math
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -14,6 +14,8 @@ from learnaug.data import ImageSet
 from learnaug.errors import RunError
 from learnaug.methods.dagan.maker import Drawing, Shape, noise
 from learnaug.methods.dagan.pairs import Pairs, pixels, turned
+from learnaug.methods.dagan.selection import Judge
+from learnaug.methods.gallery import present
 from learnaug.nets import keyed, reseed
 from learnaug.nets.pair_critic import PairCritic
 from learnaug.seeds import Seeds
@@ -26,6 +28,9 @@ if TYPE_CHECKING:
 __all__ = ["Adversaries", "penalty"]
 
 BETAS = (0.0, 0.9)
+LOOKS = 8  # at what is made of a few pictures, from before the first update to after the last
+SHOWN_ROWS = 8
+PROBED = 256  # pairs that the critic is asked about
 SMALL = 1e-12  # in the root: its slope at 0 is not finite
 
 
@@ -71,7 +76,8 @@ class Adversaries:
         method: the settings.
         shape: of the generator.
         source: pictures of the source classes.
-        seeds: keys the first weights.
+        held: pictures of classes that are not learned from, or of the validation part.
+        seeds: keys the first weights, and what is shown.
         device, precision: where and in which number format.
     """
 
@@ -80,6 +86,7 @@ class Adversaries:
         method: DAGAN,
         shape: Shape,
         source: ImageSet,
+        held: ImageSet,
         seeds: Seeds,
         device: torch.device,
         precision: str,
@@ -101,9 +108,22 @@ class Adversaries:
             "critic": torch.optim.Adam(self.critic.parameters(), **rate),
         }
         self.sums = _Sums()
+        self.judge = Judge("last", [], None)
+        self.held, self.looking = held, set[int]()
+        rows = present(held.labels if len(held) else source.labels, SHOWN_ROWS)
+        self.shown = torch.from_numpy((held if len(held) else source).images[rows]).to(device)
+        self.shown_z = noise(len(rows), shape.noise, seeds.child("shown"))
+        self.looks: dict[int, Tensor] = {}  # updates made -> uint8 [R, C, H, W]
+
+    def watch(self, updates: int, judge: Judge) -> None:
+        """Say how many updates there will be, and who judges the states of the generator."""
+        self.judge = judge
+        self.looking = {round(updates * i / (LOOKS - 1)) for i in range(LOOKS)}
 
     def step(self, update: int, seeds: Seeds) -> float:
         """Make one update of both nets and return the mean loss of the critic."""
+        if not update:
+            self._look(0)
         reseed(seeds.child("dropout", update), self.device)
         self.generator.train()
         self.critic.train()
@@ -111,6 +131,7 @@ class Adversaries:
         for number in range(self.method.critic_steps):
             total += self._criticise(update, seeds.child("critic", update, number))
         self._generate(update, seeds.child("generator", update))
+        self._look(update + 1)
         return total / self.method.critic_steps
 
     def drawn(self, seeds: Seeds) -> tuple[Tensor, Tensor, Tensor]:
@@ -157,11 +178,36 @@ class Adversaries:
         norm = nn.utils.get_total_norm([p.grad for p in net.parameters() if p.grad is not None])
         if not (math.isfinite(float(loss.detach())) and math.isfinite(float(norm))):
             raise RunError(
-                f"training stopped at update {update}: loss or gradient of the {name} is not finite",
+                f"training stopped at update {update}: loss or gradient of the {name} not finite",
                 [f"loss {float(loss.detach())}, gradient norm {float(norm)}"],
                 "lower lr",
             )
         optimiser.step()
+
+    def _look(self, update: int) -> None:
+        """Keep what is made of the shown pictures, and let the judge look."""
+        if update in self.looking:
+            self.looks[update] = self.drawing().generate(self.shown, self.shown_z).cpu()
+        self.judge.look(update, self.drawing())
+
+    @torch.no_grad()
+    def distance(self, seeds: Seeds) -> float | None:
+        """Return the critic's mean score of held pairs less that of generated ones, dropout off.
+
+        None where no class of the held pictures has two. Small: the critic cannot tell them apart.
+        """
+        pairs = Pairs.of(self.held.labels)
+        if not len(pairs.rows):
+            return None
+        first, second = pairs.draw(PROBED, seeds.child("pairs").numpy())
+        z, found = noise(PROBED, self.shape.noise, seeds.child("noise")).to(self.device), []
+        generator, critic = self.generator.eval(), self.critic.eval()
+        for start in range(0, PROBED, self.method.batch):
+            part = slice(start, start + self.method.batch)
+            given, wanted = (pixels(self.held, rows[part], self.device) for rows in (first, second))
+            made = generator(given, z[part])
+            found.append(critic(given, wanted) - critic(given, made))
+        return float(torch.cat(found).mean())
 
     def drawing(self) -> Drawing:
         """Return the generator as it is now, in evaluation; it is no copy."""
@@ -179,6 +225,8 @@ class Adversaries:
         for name, optimiser in self.steps.items():
             out |= optimiser_tensors(optimiser, f"adam-{name}")
         sums = [self.sums.distance, self.sums.penalty, self.sums.count]
+        out |= {f"look.{update}": look for update, look in self.looks.items()}
+        out |= self.judge.tensors()
         return out | {"sums": torch.tensor(sums, dtype=torch.float64)}
 
     def restore(self, tensors: dict[str, Tensor]) -> None:
@@ -188,4 +236,6 @@ class Adversaries:
             own = {k[start:]: v for k, v in tensors.items() if k.startswith(f"{name}.")}
             net.load_state_dict(own)
             restore_optimiser(self.steps[name], tensors, f"adam-{name}")
+        self.looks = {int(k[5:]): v for k, v in tensors.items() if k.startswith("look.")}
+        self.judge.restore(tensors)
         self.sums = _Sums(*tensors["sums"].tolist())

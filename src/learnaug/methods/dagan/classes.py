@@ -74,7 +74,9 @@ def _of(data: ImageSet, chosen: NDArray[np.int64]) -> NDArray[np.int64]:
     return np.flatnonzero(np.isin(data.labels, chosen)).astype(np.int64)
 
 
-def _joined(a: ImageSet, b: ImageSet, rows: tuple[NDArray[np.int64], NDArray[np.int64]]) -> ImageSet:
+def _joined(
+    a: ImageSet, b: ImageSet, rows: tuple[NDArray[np.int64], NDArray[np.int64]]
+) -> ImageSet:
     """Return some pictures of two parts of one image set as one."""
     first, second = a.take(rows[0]), b.take(rows[1])
     if not len(second):

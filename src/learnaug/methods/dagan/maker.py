@@ -20,7 +20,15 @@ __all__ = ["WEIGHTS", "Drawing", "Shape", "noise", "read"]
 
 WEIGHTS = "generator.safetensors"
 PART = 128  # pictures at a time
-MOST = {"channels": 64, "width": 1024, "convs": 64, "blocks": 16, "noise": 10_000, "side": 1024}
+MOST = {
+    "channels": 64,
+    "width": 1024,
+    "outer": 1024,
+    "convs": 64,
+    "blocks": 16,
+    "noise": 10_000,
+    "side": 1024,
+}
 
 
 @dataclass(frozen=True, slots=True)
@@ -30,13 +38,14 @@ class Shape:
     Args:
         channels: of the pictures.
         size: (H, W) in pixels.
-        width, convs, blocks: of the net.
+        width, outer, convs, blocks: of the net.
         noise: length of z.
     """
 
     channels: int
     size: tuple[int, int]
     width: int
+    outer: int
     convs: int
     blocks: int
     noise: int
@@ -45,8 +54,8 @@ class Shape:
         """Return the net with first weights drawn from `seeds`."""
         with keyed(seeds):
             net = UResNet(
-                self.channels, self.size, width=self.width, convs=self.convs,
-                blocks=self.blocks, noise=self.noise, dropout=dropout,
+                self.channels, self.size, width=self.width, outer=self.outer,
+                convs=self.convs, blocks=self.blocks, noise=self.noise, dropout=dropout,
             )  # fmt: skip
         return net.to(memory_format=torch.channels_last)  # type: ignore[no-any-return, call-overload]
 
@@ -114,9 +123,8 @@ class Drawing:
         """Return the shape of the net and what it was trained on."""
         shape = self.shape
         count = sum(weight.numel() for weight in self.net.parameters())
-        line = (
-            f"a UResNet of {count / 1e6:.2g} million weights for {_said(shape.channels, shape.size)}"
-        )
+        line = f"a UResNet of {count / 1e6:.2g} million weights for "
+        line += _said(shape.channels, shape.size)
         if self.source:
             line += (
                 f", trained on {self.source['pictures']:,} pictures of {self.source['classes']:,} "
@@ -128,7 +136,8 @@ class Drawing:
         shape = self.shape
         return {
             "channels": shape.channels, "size": list(shape.size), "width": shape.width,
-            "convs": shape.convs, "blocks": shape.blocks, "noise": shape.noise,
+            "outer": shape.outer, "convs": shape.convs, "blocks": shape.blocks,
+            "noise": shape.noise,
         }  # fmt: skip
 
     def save(self, folder: Path) -> dict[str, Any]:
@@ -166,7 +175,7 @@ def read(folder: Path, content: dict[str, Any]) -> Drawing:
 
 
 def _shape(content: dict[str, Any]) -> Shape:
-    names = ("channels", "width", "convs", "blocks", "noise")
+    names = ("channels", "width", "outer", "convs", "blocks", "noise")
     size, source = content.get("size"), content.get("source")
     rules = {
         f"{name}: an integer, 1 … {MOST[name]}": type(content.get(name)) is int

@@ -59,9 +59,7 @@ class Pairs:
         return self.rows[place], self.rows[other]
 
 
-def turned(
-    given: Tensor, wanted: Tensor, gen: np.random.Generator
-) -> tuple[Tensor, Tensor]:
+def turned(given: Tensor, wanted: Tensor, gen: np.random.Generator) -> tuple[Tensor, Tensor]:
     """Return pairs of which half are turned, both pictures alike, by a random quarter turn.
 
     Pictures that are not square are turned by 180 degrees or not at all.
