@@ -5,10 +5,10 @@
     .venv/bin/python benchmarks/generators.py --docs     rewrite the table of docs/speed.md
 
 The floor is the number of operations of the convolutions and dense layers of a call (by the
-formulas of torch.utils.flop_counter, double backward passes too) over the rate of a matrix product of 1024 x
-1024 in the precision that the training takes. Both are timed by turns, best of several rounds; on
-one thread in CPU time, which other processes change less. Weights are untrained and pictures
-random: neither changes the time. Written to benchmarks/results/generators.json.
+formulas of torch.utils.flop_counter, double backward passes too) over the rate of a matrix product
+of 1024 x 1024 in the precision that the training takes. Both are timed by turns, best of several
+rounds; on one thread in CPU time, which other processes change less. Weights are untrained and
+pictures random: neither changes the time. Written to benchmarks/results/generators.json.
 """
 
 from __future__ import annotations
@@ -18,6 +18,7 @@ import json
 import time
 from collections.abc import Callable, Iterator
 from dataclasses import replace
+from itertools import product
 from pathlib import Path
 from typing import Any
 
@@ -45,8 +46,9 @@ RESULT, PAGE = HERE / "results" / "generators.json", HERE.parent / "docs" / "spe
 SIDES, CHANNELS = (28, 64, 128), (1, 3)
 BATCH = {28: 32, 64: 16, 128: 8}  # pairs in a step of DAGAN
 MADE = {28: 64, 64: 32, 128: 8}  # pictures made at once
-ROUNDS, LONG = 4, 6.0  # rounds; seconds after which a case has no further round
+ROUNDS, LONG = 4, 4.0  # rounds; seconds after which a case has no further round
 SQUARE = 1024
+KEY = ("threads", "side", "channels", "net")  # of a row
 Calls = dict[str, tuple[int, Callable[[], object]]]  # what is timed, and pictures in it
 
 
@@ -57,23 +59,26 @@ def main() -> None:
     parser.add_argument("--sides", type=int, nargs="*", default=SIDES)
     parser.add_argument("--docs", action="store_true")
     asked = parser.parse_args()
-    if not asked.docs:
-        device = choose_device("auto")
-        rows = [
-            row
-            for number in (asked.threads if device.type == "cpu" else [4])
-            for side in asked.sides
-            for channels in CHANNELS
-            for row in case(side, channels, number, device)
-        ]
-        rundir.write_text(RESULT, json.dumps({
-            "versions": rundir.versions(), "device": str(device),
-            "precision": choose_precision(device), "rows": rows,
-        }, indent=1))  # fmt: skip
+    for number in [] if asked.docs else asked.threads:
+        for side, channels in product(asked.sides, CHANNELS):
+            for row in case(side, channels, number, choose_device("auto")):
+                print(row, flush=True)
+                keep(row)
     text, found = PAGE.read_text(), table(json.loads(RESULT.read_text()))
     rundir.write_text(PAGE, ops_docs.BLOCK.sub(
         lambda m: f"<!-- {m[1]} -->\n{found}\n<!-- end -->" if m[1] == "generators" else m[0], text
     ))  # fmt: skip
+
+
+def keep(row: dict[str, Any]) -> None:
+    """Write a row; rows of other cases stay."""
+    old = json.loads(RESULT.read_text())["rows"] if RESULT.is_file() else []
+    rows = [other for other in old if [other[k] for k in KEY] != [row[k] for k in KEY]]
+    ordered = sorted([*rows, row], key=lambda one: [one[k] for k in KEY])
+    device = choose_device("auto")
+    precision = choose_precision(device)
+    told = {"versions": rundir.versions(), "device": str(device), "precision": precision}
+    rundir.write_text(RESULT, json.dumps({**told, "rows": ordered}, indent=1))
 
 
 def case(side: int, channels: int, number: int, device: torch.device) -> Iterator[dict[str, Any]]:
@@ -88,17 +93,16 @@ def case(side: int, channels: int, number: int, device: torch.device) -> Iterato
             row = {"net": kind, "side": side, "channels": channels, "threads": number}
             for name, (pictures, call) in calls.items():
                 row[name] = {"pictures": pictures, **measured(call, number, device)}
-            print(row, flush=True)
             yield row
 
 
 def dagan(method: DAGAN, side: int, channels: int, device: torch.device) -> Calls:
     """Return a step of the critic, an update of the generator, and the making of pictures."""
     data, precision = pictures(side, channels), choose_precision(device)
-    method = replace(method, batch=BATCH[side])
-    size = (side, side)
-    shape = Shape(channels, size, method.width, method.convs, method.blocks, method.z)
-    task = Adversaries(method, shape, data, Seeds(0), device, precision)
+    method, size = replace(method.actual, batch=BATCH[side]), (side, side)
+    net = (method.width, method.outer, method.convs, method.blocks, method.z)
+    shape = Shape(channels, size, *net)
+    task = Adversaries(method, shape, data, data, Seeds(0), device, precision)
     maker = Drawing(shape.build(Seeds(1)).to(device).eval(), shape)
     images = torch.from_numpy(data.images[: MADE[side]]).to(device)
     z = noise(len(images), shape.noise, Seeds(2)).to(device)
