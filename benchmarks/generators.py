@@ -1,6 +1,6 @@
 """What generators of pictures cost: steps of training and pictures made, beside the floor.
 
-    .venv/bin/python benchmarks/generators.py            all cases; about ten minutes on two cores
+    .venv/bin/python benchmarks/generators.py            all cases, on two quiet cores
     .venv/bin/python benchmarks/generators.py --threads 1 --sides 28
     .venv/bin/python benchmarks/generators.py --docs     rewrite the table of docs/speed.md
 
@@ -216,7 +216,8 @@ def cell(found: dict[str, float] | None) -> str:
 
 def made(found: dict[str, float]) -> str:
     """Return the pictures a second and how many times the floor one takes."""
-    return f"{found['pictures'] / found['seconds']:.3g} ({found['ratio']:.2g} ×)"
+    speed = ops_docs.count(found["pictures"] / found["seconds"])
+    return f"{speed} ({found['ratio']:.2g} ×)"
 
 
 if __name__ == "__main__":
