@@ -244,12 +244,11 @@ def _watched(
     shown = images[rows]
     still = replace(maker, drops=False)  # neighbours on the sphere differ by z alone
     generated = maker.make(shown, seeds.child("shown"))
-    of = [task.source.classes[label] for label in task.source.labels]
     galleries = (
         pictures.grids_over_training(names, task.shown.cpu(), task.looks),
         pictures.several(maker.generate, names, shown, seeds.child("several"), z=z),
         pictures.interpolation(still.generate, shown[0], names[0], seeds.child("sphere"), z=z),
-        pictures.neighbours(names, shown, generated, train, of),
+        pictures.neighbours(names, shown, generated, train),
     )
     return figures, galleries
 

@@ -25,8 +25,7 @@ FLAT = 1e-4  # radians: below it a great circle is a line
 
 Ints = NDArray[np.int64]
 Pictures = NDArray[np.uint8]
-ABOUT = "Distances are the root of the mean squared difference of pictures averaged to at most "
-ABOUT += f"{SIDE} pixels a side, pixels in 0 … 1."
+ABOUT = f"Distances: root mean square, pictures averaged to at most {SIDE} px a side, 0 … 1."
 
 
 def slerp(a: Tensor, b: Tensor, share: float) -> Tensor:
@@ -80,7 +79,7 @@ def grids_over_training(
 
     Args:
         names: classes of the pictures; at most 8 rows are shown.
-        real: uint8 [R, C, H, W], pictures of classes that the generator does not learn from.
+        real: uint8 [R, C, H, W], pictures that the generator does not learn from.
         snapshots: updates of the generator -> uint8 [R, C, H, W]; at most 10, evenly chosen, the
             first and the last among them.
     """
@@ -90,8 +89,8 @@ def grids_over_training(
     shots = {at: _numpy(snapshots[at][:ROWS]) for at in chosen}
     given = _numpy(real[:ROWS])
     words = (
-        "The first column is real: a picture of a class that the generator never learned from. The "
-        "others are what it made of that picture with the same z after so many of its updates "
+        "The first column is real: a picture that the generator does not learn from. The others "
+        "are what it made of that picture, with the same z, after so many of its updates "
         f"({chosen[-1]:,} in all)."
     )
     if len(chosen) > 2:
@@ -128,8 +127,8 @@ def several(
     )
     moved = float(distance(outputs[:, 0], given).mean())
     words = (
-        "Each row: a real picture of an unseen class, and what the generator makes of it with "
-        f"{DRAWS} different z. The first of them is {moved:.3g} away from the real picture on "
+        "Each row: a real picture that the generator did not learn from, and what it makes of it "
+        f"with {DRAWS} different z. The first of them is {moved:.3g} away from the real picture on "
         f"average, and {far:.3g} from the others. The last column shows where they differ: the "
         f"standard deviation of each pixel, brightest for {most:.0f} of 255. A row of equal "
         f"pictures says that z is ignored. {ABOUT}"
@@ -145,7 +144,7 @@ def interpolation(
 
     Args:
         generate: the generator.
-        image: uint8 [C, H, W], of an unseen class.
+        image: uint8 [C, H, W], not learned from.
         name: of its class.
         seeds: keys the 16 z that lie in every third cell of every third row.
         z: size of the noise.
@@ -155,51 +154,46 @@ def interpolation(
     cells = made(generate, _numpy(image[None]), grid.flatten(0, 1)[None])[0]
     shown = cells.reshape(side, side, *cells.shape[1:])
     near, wide = (_apart_by(shown, step) for step in (1, STEP))
-    shown[0, 0] = image.cpu().numpy()
+    alone = _numpy(image[None])
+    moved = float(distance(np.repeat(alone, len(cells), 0), cells).mean())
+    shown[0, 0] = alone[0]
     words = (
         f"Only the picture in the top left corner is real ({name}); all others were made of it. "
         f"Every {STEP}rd row and column from the first on has z of its own, the cells between lie "
-        f"on great circles between these. Cells side by side are {near:.3g} apart on average, "
-        f"cells {STEP} apart {wide:.3g}: neighbours should differ little, and the corners clearly. "
-        f"{ABOUT}"
+        f"on great circles between these. Cells side by side are {near:.2g} apart on average, "
+        f"cells {STEP} apart {wide:.2g}; the real picture is {moved:.2g} from the others. Cells "
+        "should change little by little, and clearly from corner to corner; where all are alike, z "
+        f"is ignored. {ABOUT}"
     )
     numbers = tuple(str(place + 1) for place in range(side))
     images = reduced(shown, SHOWN)
     return Gallery("From z to z on the sphere", words, numbers, numbers, images)
 
 
-def neighbours(
-    names: Sequence[str],
-    real: Tensor,
-    generated: Tensor,
-    train: Tensor,
-    classes: Sequence[str],
-) -> Gallery:
+def neighbours(names: Sequence[str], real: Tensor, generated: Tensor, train: Tensor) -> Gallery:
     """Return real and generated pictures beside the training pictures that are nearest to them.
 
     Args:
         names: classes of the pictures; figures are of all, at most 8 rows are shown.
-        real: uint8 [R, C, H, W], of unseen classes.
+        real: uint8 [R, C, H, W], not learned from.
         generated: uint8 [R, C, H, W], what was made of them.
         train: uint8 [M, C, H, W], what the generator was trained on, M >= 1.
-        classes: M names, the class of each of these.
     """
     given, drawn, known = (_numpy(pictures) for pictures in (real, generated, train))
     rows, squares = nearest(np.concatenate([given, drawn]), known, side=SIDE)
     (near_given, near_drawn) = np.split(rows, [len(given)])
     far_given, far_drawn = np.split(np.sqrt(squares.clip(0)), [len(given)])
     captions = [
-        f"{name}: real {a:.3f} from {classes[i]}, generated {b:.3f} from {classes[j]}"
-        for name, a, b, i, j in zip(
-            names[:ROWS], far_given, far_drawn, near_given, near_drawn, strict=False
-        )
+        f"{name} ({a:.3f}, {b:.3f})"
+        for name, a, b in zip(names[:ROWS], far_given, far_drawn, strict=False)
     ]
     words = (
-        "Each row: a real picture of an unseen class and the training picture nearest to it, a "
-        "picture generated from it and the training picture nearest to that. Median distance to "
-        f"the nearest over {len(given)} pictures: {np.median(far_given):.3g} for real ones, "
+        "Each row: a real picture, not learned from, and the training picture nearest to it, a "
+        "picture generated from it and the training picture nearest to that; in brackets both "
+        f"distances. Median over {len(given)} pictures: {np.median(far_given):.3g} for real ones, "
         f"{np.median(far_drawn):.3g} for generated ones; far below the first, the generator gives "
-        f"training pictures back. {ABOUT}"
+        f"training pictures back. The nearest are {len(set(near_given))} different training "
+        f"pictures for real ones, {len(set(near_drawn))} for generated ones. {ABOUT}"
     )
     columns = {
         "real": given[:ROWS],

@@ -77,11 +77,11 @@ def watched(
 ) -> dict[str, Any]:
     """Return figures of what is known to go wrong; all are plain numbers.
 
-    - real: distance of two real pictures of a class, the unit of the three that follow;
+    - class_distance: distance of two real pictures of a class, the unit of the three that follow;
     - diversity: distance of two outputs for one input; 0: z is ignored;
     - identity: distance of an output to its input; 0: the output is the input;
-    - heed: distance of outputs for inputs of different classes with one z, relative to that of
-      the inputs; 0: the input is ignored;
+    - input_heeded: distance of outputs for inputs of different classes with one z, relative to that
+      of the inputs; 0: the input is ignored;
     - memory: median distance of outputs to the nearest training picture, over that of the real
       inputs to theirs; 0: training pictures are given back;
     - copied, real_copied: share of outputs and of inputs that are less than half as far from the
@@ -89,7 +89,8 @@ def watched(
     - critic_distance: what was given.
 
     What cannot be measured is absent: without a class of two pictures the first three, with one
-    class `heed`, without training pictures or where the median input is one of them the next three.
+    class `input_heeded`, without training pictures or where the median input is one of them the
+    next three.
 
     Args:
         generate: the generator: uint8 [B, C, H, W] and float [B, z] -> uint8 [B, C, H, W].
@@ -140,11 +141,11 @@ def warnings(figures: dict[str, Any], classes: int, pictures: int) -> list[str]:
             "input as two real pictures of a class are from each other: it gives the input back, "
             "and training on it is training on the input again"
         )
-    if get("heed", 1) < ALIKE:
+    if get("input_heeded", 1) < ALIKE:
         said.append(
             "collapse: pictures generated from different classes with one z are "
-            f"{figures['heed']:.3g} times as far apart as their inputs: the input is hardly "
-            "looked at, so the class is not kept"
+            f"{figures['input_heeded']:.3g} times as far apart as their inputs: the input is "
+            "hardly looked at, so the class is not kept"
         )
     if _memorised(figures):
         said.append(
@@ -185,16 +186,14 @@ def _memorised(figures: dict[str, Any]) -> bool:
 
 
 def _by_turns(labels: Ints, seeds: Seeds) -> Ints:
-    """Return all positions in a random order of the classes: one of each, then another of each."""
-    gen = seeds.numpy()
-    shuffled = gen.permutation(len(labels))
+    """Return all positions at random: one picture of each class, then another of each."""
+    shuffled = seeds.numpy().permutation(len(labels))
     place = np.unique(labels[shuffled], return_inverse=True)[1].reshape(-1)
     turn = np.empty(len(labels), np.int64)
     for label in range(place.max(initial=-1) + 1):
         of = place == label
         turn[of] = np.arange(of.sum())
-    rank = gen.permutation(place.max(initial=-1) + 1)[place]
-    order: Ints = shuffled[np.lexsort((rank, turn))]
+    order: Ints = shuffled[np.argsort(turn, kind="stable")]
     return order
 
 
@@ -215,7 +214,7 @@ def _against_pairs(
         return {}
     many = np.repeat(inputs, outputs.shape[1], 0)
     return {
-        "real": unit,
+        "class_distance": unit,
         "diversity": float(np.mean([_mean_pair(own) for own in outputs])) / unit,
         "identity": float(distance(outputs.reshape(many.shape), many).mean()) / unit,
     }
@@ -230,7 +229,7 @@ def _heed(inputs: Pictures, outputs: Pictures, labels: Ints) -> dict[str, float]
         float(torch.cdist(rows, rows, compute_mode="donot_use_mm_for_euclid_dist")[other].mean())
         for rows in (flat(part, SIDE) for part in (inputs, *outputs.swapaxes(0, 1)))
     )
-    return {"heed": float(np.mean(far)) / given} if given else {}
+    return {"input_heeded": float(np.mean(far)) / given} if given else {}
 
 
 def _memory(inputs: Pictures, outputs: Pictures, train: Pictures) -> dict[str, float]:
