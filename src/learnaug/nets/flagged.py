@@ -7,8 +7,8 @@ convolution: ones for a real picture, zeros for one that a generator made.
 
 Left out by the text, and chosen by us: each convolution is followed by batch normalisation and
 ReLU (so the first one sees the picture as it is, for the 17 layers leave no room for a stem);
-transitions are 1 x 1 convolutions to half of the maps and a mean over 2 x 2, rounded up, so that any
-side >= 1 works; the last map is averaged; weights start as in He et al. (2015).
+transitions are 1 x 1 convolutions to half of the maps and a mean over 2 x 2, rounded up, so that
+any side >= 1 works; the last map is averaged; weights start as in He et al. (2015).
 """
 
 from __future__ import annotations
@@ -86,14 +86,16 @@ class Joined(nn.Module):
 
 
 class Layer(nn.Module):
-    """Flag, convolution, batch normalisation, ReLU, dropout: [B, inside, H, W] -> [B, outside, H, W].
+    """Flag, convolution, batch normalisation, ReLU, dropout.
+
+    [B, inside, H, W] -> [B, outside, H, W].
 
     Args:
         inside, outside: number of maps, those of the flag not counted.
         side: of the convolution's window in pixels, odd.
         flag: whether it has the flag.
         dropout: share of the values.
-    """  # fmt: skip
+    """
 
     def __init__(self, inside: int, outside: int, side: int, flag: bool, dropout: float) -> None:
         super().__init__()

@@ -175,9 +175,7 @@ class Joint(Target):
             like = like.masked_fill(self.lonely[chosen].to(self.device), 0.0)
         return like.mean(), loss_b
 
-    def _looked_at(
-        self, real: Tensor, generated: Tensor, merged: Tensor
-    ) -> tuple[Tensor, Tensor]:
+    def _looked_at(self, real: Tensor, generated: Tensor, merged: Tensor) -> tuple[Tensor, Tensor]:
         """Return the target's scores of real and merged pictures, and its feature maps if kept."""
         all_made = torch.ones_like(generated)
         if self.method.batch_norm == "together":
