@@ -129,8 +129,8 @@ def _letters(number: int, *figures: float) -> Block:
 FACES = Source(
     "vgg-face",
     "VGG-Face, target persons (your copy: class folders vgg-face, a person each)",
-    differs="persons by name, where the paper shuffles them: the generator learns on 1 to 1802, 1803 "
-    "to 2300 are the targets; 100 pictures of each",
+    differs="persons by name, where the paper shuffles them: the generator learns on 1 to 1802, "
+    "1803 to 2300 are the targets; 100 pictures of each",
     span=(1802, 2300),
 )
 KNOWN_FACES = Generator(

@@ -6,6 +6,8 @@ then the 659 of the 20 evaluation alphabets, by alphabet and character.
 
 from __future__ import annotations
 
+import zipfile
+import zlib
 from pathlib import Path
 from typing import Any
 
@@ -88,7 +90,7 @@ def _packed(path: Path, side: int) -> ImageSet | None:
             packed, labels = file["ink_packed"], file["class_id"].astype(np.int64)
             alphabet, character = file["alphabet"], file["character"]
             drawer, names = file["drawer"], file["alphabet_names"]
-    except (OSError, ValueError, KeyError) as error:
+    except (OSError, ValueError, KeyError, zipfile.BadZipFile, zlib.error) as error:
         raise _unreadable(path, error) from error
     # Bytes hold 8 pixels of a row: what the last byte has too many belongs to no picture.
     side_in = packed.shape[1]
