@@ -17,7 +17,8 @@ from learnaug.data import ImageSet
 from learnaug.methods import Gallery
 from learnaug.methods.merge import SmartAugmentation
 from learnaug.methods.merge.joint import LOOKS, Joint
-from learnaug.methods.merge.pictures import near, nearest
+from learnaug.methods.merge.pictures import near
+from learnaug.methods.near import nearest
 from learnaug.seeds import Seeds
 from learnaug.training import Keep, Stopped
 

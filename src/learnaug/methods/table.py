@@ -14,6 +14,7 @@ from learnaug.errors import UsageError, nearest
 from learnaug.methods.augmenters import Chain, refusal
 from learnaug.methods.aws import AWS, PaperAWS
 from learnaug.methods.base import Method
+from learnaug.methods.dagan import DAGAN
 from learnaug.methods.fixed import Chained, Fixed
 from learnaug.methods.folders import load_folder
 from learnaug.methods.merge import ClassMixup, MeanOfK, SmartAugmentation
@@ -221,6 +222,13 @@ METHODS: dict[str, Row] = {
         "the search as published: 36 x 36 pairs, PPO, about 12 trainings",
         "learned",
         default=False,
+    ),
+    "dagan": Row(
+        lambda names: DAGAN(),
+        "a generator makes new pictures of a class; learned on other classes or on these",
+        "learned",
+        default=False,
+        labels=True,
     ),
     "mean-of-k": Row(
         lambda names: MeanOfK(),

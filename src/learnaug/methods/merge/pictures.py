@@ -7,23 +7,20 @@ from dataclasses import dataclass, fields
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
-import torch
 from numpy.typing import NDArray
 from torch import Tensor
 
 from learnaug.data import ImageSet, make_batch
 from learnaug.methods.base import Learning
 from learnaug.methods.gallery import SHOWN, Gallery, present, reduced
+from learnaug.methods.near import apart, nearest
 from learnaug.seeds import Seeds
 
 if TYPE_CHECKING:
     from learnaug.methods.merge.augmenter import Merging
     from learnaug.methods.merge.joint import Joint
 
-__all__ = ["Near", "merged_grid", "near", "nearest", "of_control", "of_task"]
-
-COMPARED = 64  # pixels at which pictures are compared
-CHUNK = 256  # training pictures compared at once
+__all__ = ["Near", "merged_grid", "near", "of_control", "of_task"]
 
 Ints = NDArray[np.int64]
 Floats = NDArray[np.float64]
@@ -65,38 +62,6 @@ class Near:
         }
 
 
-def nearest(queries: Pictures, pictures: Pictures, without: Ints) -> tuple[Ints, Floats]:
-    """Return which picture is nearest to each query, and the mean squared distance in [0, 1].
-
-    Squares of bytes and their sums are whole numbers that float64 holds exactly: no rounding
-    decides between two pictures, on any machine. The first of equals is taken.
-
-    Args:
-        queries: uint8 [Q, C, H, W].
-        pictures: uint8 [N, C, H, W]; both are compared at no more than 64 pixels a side.
-        without: int64 [Q, W], pictures that do not count, for each query.
-
-    Returns:
-        int64 [Q], and float64 [Q]; infinite where every picture is left out.
-    """
-    wanted = _flat(reduced(queries, COMPARED))
-    out = torch.from_numpy(without)
-    least = torch.full((len(queries),), torch.inf, dtype=torch.float64)
-    found = torch.zeros(len(queries), dtype=torch.int64)
-    for start in range(0, len(pictures), CHUNK):
-        part = reduced(pictures[start : start + CHUNK], COMPARED)
-        given = _flat(part)
-        far = given.square().sum(1) - 2 * wanted @ given.T
-        place = torch.arange(start, start + len(part))
-        far[(out[:, :, None] == place).any(1)] = torch.inf
-        low, at = far.min(1)
-        closer = low < least
-        least = torch.where(closer, low, least)
-        found = torch.where(closer, start + at, found)
-    exact = least + wanted.square().sum(1)
-    return found.numpy(), (exact / (255.0**2 * wanted.shape[1])).numpy()
-
-
 def near(merged: Pictures, inputs: Ints, rows: Ints, train: ImageSet) -> Near | None:
     """Return what lies nearest to merged pictures; None where there is too little to compare.
 
@@ -111,22 +76,12 @@ def near(merged: Pictures, inputs: Ints, rows: Ints, train: ImageSet) -> Near | 
     alone = np.repeat(rows[:, None], inputs.shape[1], 1)
     both = np.concatenate([merged, train.images[rows]])
     row, distance = nearest(both, train.images, np.concatenate([inputs, alone]))
-    apart = np.stack([_apart(merged, train.images[own]) for own in inputs.T])
-    closest, least, q = apart.argmin(0), apart.min(0), len(rows)
+    gaps = np.stack([apart(merged, train.images[own]) for own in inputs.T])
+    closest, least, q = gaps.argmin(0), gaps.min(0), len(rows)
     own = least <= distance[:q]
     chosen = np.where(own, inputs[np.arange(q), closest], row[:q])
     other = train.labels[chosen] != train.labels[rows]
     return Near(chosen, own, closest, other, np.minimum(least, distance[:q]), distance[q:])
-
-
-def _flat(pictures: Pictures) -> Tensor:
-    return torch.from_numpy(pictures.reshape(len(pictures), -1).astype(np.float64))
-
-
-def _apart(a: Pictures, b: Pictures) -> Floats:
-    """Return the mean squared distance of each picture to its fellow, in [0, 1]."""
-    gaps = _flat(reduced(a, COMPARED)) - _flat(reduced(b, COMPARED))
-    return (gaps.square().sum(1) / (255.0**2 * gaps.shape[1])).numpy()
 
 
 def of_task(

@@ -1,0 +1,274 @@
+"""DAGAN: a generator that makes another picture of the class of a picture, of any class."""
+
+from __future__ import annotations
+
+import math
+from dataclasses import asdict, dataclass, replace
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import torch
+
+from learnaug import rundir
+from learnaug.data import ImageSet
+from learnaug.errors import ConfigError, DataError, UsageError, nearest
+from learnaug.methods.augmenters import PolicyAugmenter
+from learnaug.methods.base import Budget, Learned, Learning
+from learnaug.methods.dagan import pictures, watch
+from learnaug.methods.dagan.adversarial import Adversaries
+from learnaug.methods.dagan.classes import parted
+from learnaug.methods.dagan.maker import Drawing, Shape, read
+from learnaug.methods.dagan.selection import SELECTIONS, Judge, candidates, classifier
+from learnaug.methods.gallery import Gallery, present
+from learnaug.methods.generated import FILE, FORMAT, MOST, Generating, load, require_unmixed
+from learnaug.nets import forked
+from learnaug.ops import Policy
+from learnaug.seeds import Seeds
+from learnaug.training import Keep
+from learnaug.training.loop import trained
+
+__all__ = ["DAGAN"]
+
+PAPER = {
+    "updates": 200_000, "width": 64, "outer": 64, "convs": 4, "critic_width": 64, "critic_convs": 5,
+    "blocks": 4, "batch": 32, "critic_steps": 5, "lr": 1e-4, "penalty": 10.0, "z": 100,
+    "dropout": 0.5, "passes": 0,
+}  # fmt: skip
+SEED_BITS = 63
+ROWS = 8
+
+
+@dataclass(frozen=True, slots=True)
+class DAGAN:
+    """A generator learns on some classes to make another picture of the class of a picture.
+
+    Antoniou et al. 2018. What is learned knows no class and is used on classes of which there is
+    little: give the folder of a learned generator as `generator`, and nothing is learned here.
+
+    Args:
+        generator: folder that `learnaug learn dagan` wrote; "": learn one on the training part.
+        per_real: generated pictures for each real one of a batch, 1 … 100.
+        ready: whether they are made once for the training part, else anew for each batch.
+        select: which of some states of the generator is kept: "classifier" (the accuracy of a net
+            on pictures generated of classes that it knows and the generator does not), "critic"
+            (the critic's distance on such classes), or "last".
+        updates: of the generator, at most.
+        passes: for each epoch of the target's recipe each picture of the source is met at most so
+            often, which bounds the updates on small sets and short trainings; 0: no such bound.
+        batch: pairs an update.
+        critic_steps: updates of the critic for each of the generator.
+        lr: learning rate of both (Adam, betas 0 and 0.9).
+        penalty: weight of the penalty on the critic's slope.
+        z: numbers that a picture is drawn by.
+        width: channels of the generator's layers (the paper: 64).
+        outer: channels of its layers at the full size of the pictures (the paper: 64).
+        convs: convolutions of a block of the generator (the paper: 4).
+        critic_width: maps that a layer of the critic appends (the paper: 64).
+        critic_convs: convolutions of a block of the critic (the paper: 5).
+        blocks: halvings of the picture in both nets, at most.
+        dropout: of both nets while they learn.
+        rotate: whether half of the pairs are turned by a random quarter turn, both alike.
+        paper: the sizes and numbers of the paper in place of ours: days on a CPU.
+
+    Raises:
+        ConfigError: one or more settings are out of range (all are named).
+    """
+
+    generator: str = ""
+    per_real: int = 3
+    ready: bool = True
+    select: str = "classifier"
+    updates: int = 5_000
+    passes: int = 10
+    batch: int = 32
+    critic_steps: int = 5
+    lr: float = 5e-4
+    penalty: float = 10.0
+    z: int = 100
+    width: int = 32
+    outer: int = 16
+    convs: int = 1
+    critic_width: int = 16
+    critic_convs: int = 2
+    blocks: int = 4
+    dropout: float = 0.5
+    rotate: bool = True
+    paper: bool = False
+
+    def __post_init__(self) -> None:
+        least = {
+            "updates": 1, "passes": 0, "batch": 2, "critic_steps": 1, "z": 1, "width": 1,
+            "outer": 1, "convs": 1, "critic_width": 1, "critic_convs": 1, "blocks": 1,
+        }  # fmt: skip
+        rules = {f"{name} >= {low}": getattr(self, name) >= low for name, low in least.items()}
+        rules |= {
+            f"1 <= per_real <= {MOST}": 1 <= self.per_real <= MOST,
+            "0 < lr < inf": 0 < self.lr < math.inf,
+            "0 <= penalty < inf": 0 <= self.penalty < math.inf,
+            "0 <= dropout < 1": 0 <= self.dropout < 1,
+        }
+        faults = [
+            f"`{rule}` must hold, but got {getattr(self, name)}"
+            for rule, holds in rules.items()
+            for name in self.__dataclass_fields__
+            if not holds and name in rule.split()
+        ]
+        if self.select not in SELECTIONS:
+            faults.append(
+                f"select {self.select!r} is not known; {nearest(self.select, SELECTIONS)}"
+            )
+        if faults:
+            raise ConfigError("the settings of dagan break their rules", faults)
+
+    @property
+    def actual(self) -> DAGAN:
+        """The settings that hold: those of the paper where `paper` says so."""
+        return replace(self, **PAPER, paper=False) if self.paper else self  # type: ignore[arg-type]
+
+    def config(self) -> dict[str, Any]:
+        """Return the settings as plain JSON data."""
+        return asdict(self.actual) | {"paper": self.paper}
+
+    def learn(
+        self, data: Learning, *, seeds: Seeds, device: torch.device, budget: Budget, keep: Keep
+    ) -> Learned:
+        """Train a generator, or load one, and return what puts its pictures into a batch.
+
+        Raises:
+            DataError: masks, or no class with two pictures.
+            UsageError, ConfigError: `generator` is no folder of a generator, or makes pictures of
+                another size; what stands before in the chain mixes classes.
+            RunError: a loss or gradient is not finite.
+        """
+        if data.train.masks is not None:
+            raise DataError("a generator works within classes, but this data has masks")
+        if data.before:
+            require_unmixed(data.before)
+        own = seeds.child("ready").integer(SEED_BITS)
+        if self.generator:
+            maker, told = loaded(Path(self.generator))
+            maker.require(data.train.channels, data.train.size)
+            found = {"watch": {}, "notes": told.get("notes", []), "warnings": []}
+            galleries: tuple[Gallery, ...] = ()
+        else:
+            maker, found, galleries = self.actual.taught(data, seeds, device, budget, keep)
+        told = {"name": "dagan", "settings": self.config(), **found}
+        return Learned(
+            Generating(maker, self.per_real, self.ready, None, own, told), galleries=galleries
+        )
+
+    def number(self, pictures: int, epochs: int) -> int:
+        """Return the updates of the generator for so many pictures and epochs of the target."""
+        if not self.passes:
+            return self.updates
+        met = min(self.batch, pictures) * (self.critic_steps + 1)  # in one update
+        return max(1, min(self.updates, math.ceil(self.passes * epochs * pictures / met)))
+
+    def taught(
+        self, data: Learning, seeds: Seeds, device: torch.device, budget: Budget, keep: Keep
+    ) -> tuple[Drawing, dict[str, Any], tuple[Gallery, ...]]:
+        """Train a generator; return it, what was watched, and pictures."""
+        cut = parted(data, seeds.child("classes"))
+        keep.say(cut.note)
+        shape = Shape(
+            data.train.channels, data.train.size, self.width, self.outer, self.convs, self.blocks,
+            self.z,
+        )  # fmt: skip
+        updates = self.number(len(cut.source), data.recipe.epochs)
+        with forked(device):
+            task = Adversaries(
+                self, shape, cut.source, cut.held, seeds.child("nets"), device, budget.precision
+            )
+            judge = self._judge(task, updates, seeds.child("judge"), budget, keep)
+            task.watch(updates, judge)
+            trained(task, updates, seeds.child("train"), keep.child("gan"))
+        if judge.best:
+            task.generator.load_state_dict(judge.best)
+        maker = replace(task.drawing(), source=_source(cut.source))
+        figures, galleries = _watched(maker, task, seeds.child("watch"))
+        warned = watch.warnings(figures, maker.source["classes"], len(cut.source))
+        for words in warned:
+            keep.say(words)
+        told = {
+            "watch": figures, "notes": [cut.note], "warnings": warned, "updates": updates,
+            "select": judge.told(),
+        }  # fmt: skip
+        return _frozen(maker), told, galleries
+
+    def _judge(
+        self, task: Adversaries, updates: int, seeds: Seeds, budget: Budget, keep: Keep
+    ) -> Judge:
+        """Return who chooses the state that is kept; the last one where there is nothing to ask."""
+        held, at = task.held, candidates(updates)
+        if self.select == "classifier" and len(np.unique(held.labels)) > 1:
+            none = PolicyAugmenter(Policy((), "none"))
+            score = classifier(held, none, seeds, task.device, budget.precision, keep)
+            return Judge("classifier", at, score)
+        if self.select == "critic" and task.distance(seeds) is not None:
+            return Judge("critic", at, lambda drawing: -abs(task.distance(seeds) or 0.0))
+        return Judge("last", [], None)
+
+
+def _source(source: ImageSet) -> dict[str, Any]:
+    classes = len(np.unique(source.labels))
+    return {"name": source.name, "pictures": len(source), "classes": classes}
+
+
+def _frozen(maker: Drawing) -> Drawing:
+    maker.net.cpu().eval().requires_grad_(False)
+    return maker
+
+
+def _watched(
+    maker: Drawing, task: Adversaries, seeds: Seeds
+) -> tuple[dict[str, Any], tuple[Gallery, ...]]:
+    """Return figures of what is known to go wrong, and pictures to look at."""
+    held = task.held if len(task.held) else task.source
+    images, labels = torch.from_numpy(held.images[:]), torch.from_numpy(held.labels)
+    train, z = torch.from_numpy(task.source.images[:]), task.shape.noise
+    figures = watch.watched(
+        maker.generate, images, labels, train, seeds.child("figures"), z=z,
+        critic_distance=task.distance(seeds.child("critic")),
+    )  # fmt: skip
+    rows = present(held.labels, ROWS)
+    names = [held.classes[label] for label in held.labels[rows]]
+    shown = images[rows]
+    generated = maker.make(shown, seeds.child("shown"))
+    of = [task.source.classes[label] for label in task.source.labels]
+    galleries = (
+        pictures.grids_over_training(names, task.shown.cpu(), task.looks),
+        pictures.several(maker.generate, names, shown, seeds.child("several"), z=z),
+        pictures.interpolation(maker.generate, shown[0], names[0], seeds.child("sphere"), z=z),
+        pictures.neighbours(names, shown, generated, train, of),
+    )
+    return figures, galleries
+
+
+def loaded(path: Path) -> tuple[Drawing, dict[str, Any]]:
+    """Return the generator of a learned folder, and what its method told of it.
+
+    Args:
+        path: the folder of the augmenter, or the folder of the run that learned it.
+
+    Raises:
+        UsageError: there is no such folder, or it holds another augmenter.
+        ConfigError, DataError: the files are damaged.
+    """
+    folder = next((f for f in (rundir.augmenter_folder(path), rundir.learned_folder(path), path)
+                   if (f / FILE).is_file()), None)  # fmt: skip
+    if folder is None:
+        raise UsageError(
+            f"there is no generator in {str(path)!r}",
+            mend="give the folder that `learnaug learn dagan DATA --out FOLDER` wrote",
+            code=66,
+        )
+    content = rundir.read_json(folder / FILE)
+    if not isinstance(content, dict) or content.get("format") != FORMAT:
+        raise UsageError(
+            f"{str(folder)!r} holds an augmenter, but no generator of pictures",
+            mend="give the folder that `learnaug learn dagan DATA --out FOLDER` wrote",
+        )
+    maker = load(folder, content, {"dagan": read}).maker
+    assert isinstance(maker, Drawing)
+    return maker, content["told"]
