@@ -71,7 +71,8 @@ def _sizes(side: int, classes: int, number: int, size: Size) -> tuple[Size, Size
 def _omniglot(words: str, first: int, last: int, differs: str = "") -> Source:
     """Return some classes of Omniglot, by their ids in order."""
     return Source(
-        "omniglot", f"Omniglot, {words}", ("omniglot/omniglot.npz", "omniglot-py"),
+        "omniglot", f"Omniglot, {words}",
+        ("omniglot/omniglot.npz", "omniglot-py", "omniglot/omniglot-py"),
         differs=differs, reader=omniglot.read, span=(first, last),
     )  # fmt: skip
 
