@@ -20,9 +20,9 @@ __all__ = ["needed", "ready", "told", "wanting"]
 PLACE = "generator"  # folder of all generators of a table
 
 
-def folder_of(generator: Generator, where: Path) -> Path:
+def folder_of(generator: Generator, scale: Scale, where: Path) -> Path:
     """Return the run folder of a generator; its augmenter lies in `augmenter` there."""
-    return where / PLACE / generator.key
+    return where / PLACE / generator.named(scale)
 
 
 def needed(block: AnyBlock, scale: Scale) -> Generator | None:
@@ -41,9 +41,9 @@ def wanting(block: AnyBlock, scale: Scale, where: Path, folder: Path) -> bool:
         folder: of the data.
     """
     generator = needed(block, scale)
-    if generator is None or _learned(generator, where):
+    if generator is None or _there(generator, scale, where):
         return False
-    return place(generator.source, folder) is None
+    return place(generator.drawn_from(scale), folder) is None
 
 
 def ready(
@@ -64,38 +64,36 @@ def ready(
     Raises:
         UsageError, DataError, RunError, Interrupted: as in `learnaug.learn`.
     """
-    own = folder_of(generator, where)
-    path = place(generator.source, folder)
-    if path is None or (_learned(generator, where) and not _begun(generator, scale, where)):
+    own, run = folder_of(generator, scale, where), _run(generator, scale, where)
+    path = place(generator.drawn_from(scale), folder)
+    state = read_status(run)["state"]
+    if state == "done":
+        return load_augmenter(run)
+    if path is None or (state == "missing" and _there(generator, scale, where)):
         tell({"event": "note", "text": f"the generator in {own} is used as it is"})
         return load_augmenter(rundir.learned_folder(own))
     size, method = generator.size(scale), generator.at(scale)
-    data = pictures(generator.source, path, size)
-    known = told(generator, scale, where)["seconds"]
-    if known is None:
-        text = f"{len(data):,} pictures of {len(data.classes):,} classes that no row is scored on"
-        tell({"event": "note", "text": f"first, once: {method} learns on {text}"})
+    data = pictures(generator.drawn_from(scale), path, size)
+    text = f"{len(data):,} pictures of {len(data.classes):,} classes that no row is scored on"
+    tell({"event": "note", "text": f"first, once: {method} learns on {text}"})
     lesson = learn(
         data, method, model=size.model or None, recipe=size.recipe, out=own, say=tell, **settings
     )
-    if known is None:
-        tell({"event": "note", "text": f"the generator took {words_of(lesson.seconds)}"})
+    tell({"event": "note", "text": f"the generator took {words_of(lesson.seconds)}"})
     return lesson.augmenter
 
 
 def told(generator: Generator, scale: Scale, where: Path) -> dict[str, Any]:
     """Return its key, and the seconds that it took to learn: None where that is not done here."""
-    run = rundir.run_folder(folder_of(generator, where), generator.at(scale), 0)
-    status = read_status(run)
-    done = status["state"] == "done"
-    return {"key": generator.key, "seconds": status["seconds"]["learn"] if done else None}
+    status = read_status(_run(generator, scale, where))
+    seconds = status["seconds"]["learn"] if status["state"] == "done" else None
+    return {"key": generator.named(scale), "seconds": seconds}
 
 
-def _learned(generator: Generator, where: Path) -> bool:
-    return (rundir.learned_folder(folder_of(generator, where)) / FILE).is_file()
+def _run(generator: Generator, scale: Scale, where: Path) -> Path:
+    """Return the folder of the one run that learns it."""
+    return rundir.run_folder(folder_of(generator, scale, where), generator.at(scale), 0)
 
 
-def _begun(generator: Generator, scale: Scale, where: Path) -> bool:
-    """Return whether it was learned here, or begun; else somebody put it there."""
-    run = rundir.run_folder(folder_of(generator, where), generator.at(scale), 0)
-    return bool(read_status(run)["state"] != "missing")
+def _there(generator: Generator, scale: Scale, where: Path) -> bool:
+    return (rundir.learned_folder(folder_of(generator, scale, where)) / FILE).is_file()

@@ -108,6 +108,7 @@ class Generator:
         method: our name and settings.
         small, paper: the two scales; the recipe is that of a classifier it may look at.
         at_paper: the method at the scale "paper".
+        key_at_paper, source_at_paper: both at the scale "paper", where they are others.
     """
 
     key: str
@@ -116,6 +117,8 @@ class Generator:
     small: Size
     paper: Size
     at_paper: str = ""
+    key_at_paper: str = ""
+    source_at_paper: Source | None = None
 
     def size(self, scale: Scale) -> Size:
         """Return the numbers of a scale."""
@@ -124,6 +127,14 @@ class Generator:
     def at(self, scale: Scale) -> str:
         """Return the method at a scale."""
         return (self.at_paper if scale == "paper" else "") or self.method
+
+    def named(self, scale: Scale) -> str:
+        """Return the key at a scale."""
+        return (self.key_at_paper if scale == "paper" else "") or self.key
+
+    def drawn_from(self, scale: Scale) -> Source:
+        """Return the pictures at a scale."""
+        return (self.source_at_paper if scale == "paper" else None) or self.source
 
 
 @dataclass(frozen=True, slots=True)

@@ -124,7 +124,7 @@ def run(
         tell({"event": "note", "text": NO_GPU})
     for block in asked:
         if places[block.key] is None:
-            text = f"{block.source.words}: its rows are left out, {_why(block, folder)}"
+            text = f"{block.source.words}: its rows are left out, {_why(block, scale, folder)}"
             tell({"event": "note", "text": text})
     settings: dict[str, Any] = {
         "seeds": seeds, "seed": seed, "accept_change": accept_change, "device": device,
@@ -147,11 +147,11 @@ def run(
     return found
 
 
-def _why(block: AnyBlock, folder: Path) -> str:
+def _why(block: AnyBlock, scale: Scale, folder: Path) -> str:
     """Return what of a block is not in the folder: its pictures, or those of its generator."""
     generator = block.generator if isinstance(block, Block) else None
     if generator and place(block.source, folder):
-        return f"its generator cannot be learned: {absence(generator.source, folder)}"
+        return f"its generator cannot be learned: {absence(generator.drawn_from(scale), folder)}"
     return absence(block.source, folder)
 
 
@@ -213,11 +213,10 @@ def _givens(
         generator = generators.needed(block, scale)
         if generator is None:
             continue
-        if generator.key not in made:
-            made[generator.key] = generators.ready(
-                generator, scale, where, folder, tell, **learning
-            )
-        found[block.key] = made[generator.key]
+        key = generator.named(scale)
+        if key not in made:
+            made[key] = generators.ready(generator, scale, where, folder, tell, **learning)
+        found[block.key] = made[key]
     return found
 
 
