@@ -137,8 +137,9 @@ class _Block(nn.Module):
         if self.larger is not None:
             # A 1 x 1 convolution and a nearest-neighbour enlargement can change places.
             past, h = enlarged(past, self.larger), enlarged(h, self.larger)
-        new: Tensor = self.dropout(self.scaled(leaky_relu(self.scale(h), LEAK)))
-        return past + new
+        new = self.dropout(self.scaled(leaky_relu(self.scale(h), LEAK)))
+        out: Tensor = past + new
+        return out
 
 
 class Dropout(nn.Module):
@@ -166,7 +167,8 @@ def enlarged(x: Tensor, size: tuple[int, int]) -> Tensor:
     batch, maps, high, wide = x.shape
     last = x.permute(0, 2, 3, 1)[:, :, None, :, None]
     twice = last.expand(batch, high, 2, wide, 2, maps).reshape(batch, 2 * high, 2 * wide, maps)
-    return twice[:, : size[0], : size[1]].permute(0, 3, 1, 2)
+    cut: Tensor = twice[:, : size[0], : size[1]].permute(0, 3, 1, 2)
+    return cut
 
 
 def scales(size: tuple[int, int], blocks: int) -> list[tuple[int, int]]:

@@ -102,10 +102,10 @@ class Adversaries:
             )  # fmt: skip
         self.critic = critic.to(device, memory_format=torch.channels_last)  # type: ignore[call-overload]
         self.size = min(method.batch, len(self.pairs.rows))
-        rate = {"lr": method.lr, "betas": BETAS, "fused": True}
+        nets: dict[str, nn.Module] = {"generator": self.generator, "critic": self.critic}
         self.steps = {
-            "generator": torch.optim.Adam(self.generator.parameters(), **rate),
-            "critic": torch.optim.Adam(self.critic.parameters(), **rate),
+            name: torch.optim.Adam(net.parameters(), method.lr, BETAS, fused=True)
+            for name, net in nets.items()
         }
         self.sums = _Sums()
         self.judge = Judge("last", [], None)

@@ -57,7 +57,7 @@ class Shape:
                 self.channels, self.size, width=self.width, outer=self.outer,
                 convs=self.convs, blocks=self.blocks, noise=self.noise, dropout=dropout,
             )  # fmt: skip
-        return net.to(memory_format=torch.channels_last)  # type: ignore[no-any-return, call-overload]
+        return net.to(memory_format=torch.channels_last)
 
 
 @dataclass(frozen=True, eq=False)
@@ -110,8 +110,8 @@ class Drawing:
         """
         self.require(images.shape[1], (images.shape[2], images.shape[3]))
         net = self.net.to(images.device).eval()
-        parts = zip(images.split(PART), z.to(images.device).split(PART), strict=True)
-        made = [net(scaled(part), own) for part, own in parts]
+        parts = zip(torch.split(images, PART), torch.split(z.to(images.device), PART), strict=True)
+        made = [net(scaled(part), own) for part, own in parts if len(part)]
         whole = torch.cat(made) if made else images.float()
         return ((whole + 1) * 127.5).round().clamp(0, 255).byte().contiguous()
 
@@ -197,7 +197,8 @@ def _shape(content: dict[str, Any]) -> Shape:
         rules[f"the keys {', '.join((*names, 'size', 'source'))} and no others"] = False
     if faults := [rule for rule, holds in rules.items() if not holds]:
         raise ConfigError("the generator of augmenter.json is not described as it must be", faults)
-    return Shape(**{name: content[name] for name in names}, size=(size[0], size[1]))
+    high, wide = content["size"]
+    return Shape(**{name: content[name] for name in names}, size=(high, wide))
 
 
 def _said(channels: int, size: tuple[int, int]) -> str:

@@ -67,7 +67,7 @@ class DAGAN:
         critic_width: maps that a layer of the critic appends (the paper: 64).
         critic_convs: convolutions of a block of the critic (the paper: 5).
         blocks: halvings of the picture in both nets, at most.
-        dropout: of both nets while they learn.
+        dropout: of both nets while they learn (the paper: 0.5).
         rotate: whether half of the pairs are turned by a random quarter turn, both alike.
         paper: the sizes and numbers of the paper in place of ours: days on a CPU.
 
@@ -92,7 +92,7 @@ class DAGAN:
     critic_width: int = 16
     critic_convs: int = 2
     blocks: int = 4
-    dropout: float = 0.5
+    dropout: float = 0.0
     rotate: bool = True
     paper: bool = False
 
