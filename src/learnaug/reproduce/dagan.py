@@ -22,7 +22,7 @@ NET, SMALL_NET = "dagan-densenet", "dagan-densenet-16"
 
 # The paper: Adam 0.001, 200 epochs; batch size, weight decay and schedule are not said.
 RECIPE = Recipe(epochs=200, batch_size=32, optimiser="adamw", lr=1e-3, weight_decay=0.0, warmup=0.0)
-UPDATES = 1000  # of a classifier at small scale: about 75 s of one core
+UPDATES = 1000  # of a classifier at small scale: about 2 min of one core
 # 190 updates of 5 drawings of 100 characters: 4 % right at the paper's 0.001, 11 % at 0.005.
 SMALL_LR = 5e-3
 
