@@ -135,6 +135,30 @@ def test_traditional_is_half_originals_and_six_even_changes():
     assert [w / total for w in stage.weights] == pytest.approx([0.5] + [1 / 12] * 6)
 
 
+def test_dagan_standard_has_the_shares_of_the_paper():
+    """A white dot on grey: each change leaves a trace that the other two cannot leave."""
+    n = 4000
+    images = torch.full((n, 1, 21, 21), 100, dtype=torch.uint8)
+    images[:, :, 10, 10] = 255  # the centre, which no turn moves
+    images[:, :, 10, 4] = 0  # what turns
+    out = apply(images, drawn_for(images, spaces.dagan_standard())).numpy()[:, 0].astype(int)
+    dot = np.array([np.argwhere(each > 220)[0] if (each > 220).any() else (-1, -1) for each in out])
+    noisy = np.array([len(np.unique(each)) > 4 for each in out])
+    assert noisy.mean() == pytest.approx(0.5, abs=0.03)
+    clean = ~noisy
+    moved = (dot[clean] != 10).any(1)
+    # each shift is uniform in ±2.1 pixels: it rounds to none in 1 of 4.2
+    assert moved.mean() == pytest.approx(0.5 * (1 - (1 / 4.2) ** 2), abs=0.04)
+    assert abs(dot[clean] - 10).max() == 2
+    still = out[clean][~moved]
+    places = [(10, 4), (16, 10), (10, 16), (4, 10)]
+    shares = [(still[:, y, x] == 0).mean() for y, x in places]
+    assert shares == pytest.approx([0.25] * 4, abs=0.05)
+    assert sum(shares) == pytest.approx(1)
+    low, high = np.percentile(out[noisy][:, 3:18, 3:18], (15.87, 84.13))  # ± 1 deviation
+    assert (high - low) / 2 == pytest.approx(25.5, rel=0.05)
+
+
 def test_wrong_names_are_answered_with_the_nearest():
     with pytest.raises(UsageError, match="did you mean cifar10"):
         spaces.autoaugment("cifar100")

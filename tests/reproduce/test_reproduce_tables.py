@@ -49,7 +49,7 @@ def test_a_table_is_whole(paper: str, name: str, table: AnyTable) -> None:
         assert len({line.name for line in block.lines}) == len(block.lines)
         for line in block.lines:
             ends = line.paper if isinstance(line.paper, tuple) else (line.paper,)
-            assert all(end is None or 0.4 < end < 1 for end in ends)
+            assert all(end is None or 0.04 < end < 1 for end in ends)
             assert line.method or line.note
         for method in {*methods, *(line.method for line in block.lines if line.method)}:
             if all(row in METHODS for row in rows_of(method)):

@@ -52,6 +52,7 @@ class Pupil:
     loops: int = 1
     fault: bool = False
     own_loop: bool = False
+    repeats: float | None = None
 
     def learn(self, data: Learning, *, keep: Keep, seeds: Any, **named: Any) -> Learned:
         if self.fault:
@@ -88,6 +89,7 @@ def clock(monkeypatch: pytest.MonkeyPatch) -> Clock:
         "joint": Pupil(clock, joint=True), "frozen": Pupil(clock, joint=False),
         "thrice": Pupil(clock, joint=True, loops=3), "fault": Pupil(clock, True, fault=True),
         "other": Pupil(clock, True, own_loop=True), "endless": Pupil(clock, False, loops=200),
+        "loaded": Pupil(clock, False, own_loop=True, repeats=0.0),
     }  # fmt: skip
     for name, pupil in rows.items():
         monkeypatch.setitem(METHODS, name, Row(lambda names, p=pupil: p, "", "learned"))
@@ -137,6 +139,13 @@ def test_what_cannot_be_timed_is_taken_for_some_plain_runs(clock: Clock, world: 
     endless = cost_of(world, "endless", probe)
     assert endless.updates == pytest.approx(updates_of(world) * (LEARNING + PLAIN))
     assert clock.now - start < 100 * LEARNING
+
+
+def test_what_was_learned_before_costs_a_plain_run(clock: Clock, world: World) -> None:
+    """A method that says that it learns nothing never asks whether to stop."""
+    probe = Probe(Stop(), limit=1e9)
+    for name in ("loaded", "cutout+loaded"):
+        assert cost_of(world, name, probe).updates == pytest.approx(updates_of(world) * PLAIN)
 
 
 def test_slow_updates_are_timed_by_two(clock: Clock, world: World) -> None:

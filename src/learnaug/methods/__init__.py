@@ -12,6 +12,7 @@ from learnaug.methods.base import Method as Method
 from learnaug.methods.fixed import Fixed as Fixed
 from learnaug.methods.fixed import Given as Given
 from learnaug.methods.gallery import Gallery as Gallery
+from learnaug.methods.settings import filled as filled
 from learnaug.methods.table import CONTROLS as CONTROLS
 from learnaug.methods.table import METHODS as METHODS
 from learnaug.methods.table import Row as Row

@@ -4,12 +4,15 @@ from __future__ import annotations
 
 import json
 from dataclasses import fields, replace
+from pathlib import Path
 from typing import Any, cast
 
 from learnaug.errors import UsageError, nearest
 from learnaug.methods.base import Method
 
-__all__ = ["configured", "parted"]
+__all__ = ["GIVEN", "configured", "filled", "parted"]
+
+GIVEN = "{given}"  # in a setting: the folder of the augmenter that the study was given
 
 PLAIN = (bool, int, float, str, type(None))
 
@@ -59,6 +62,25 @@ def configured(method: Method, name: str) -> Method:
             "write them so: smart-augmentation:k=3,alpha=0.7",
         )  # fmt: skip
     return replace(method, **values)  # type: ignore[type-var]  # a method is a dataclass
+
+
+def filled(method: Method, folder: Path) -> Method:
+    """Return the method, or chain, with this folder in every setting that is `{given}`.
+
+    Example:
+        >>> from dataclasses import dataclass
+        >>> @dataclass(frozen=True)
+        ... class Using:
+        ...     generator: str = GIVEN
+        >>> filled(Using(), Path("some/folder")).generator
+        'some/folder'
+    """
+    members = getattr(method, "members", None)
+    if members is not None:
+        within = tuple(filled(member, folder) for member in members)
+        return method if within == members else replace(cast(Any, method), members=within)
+    places = [name for name, value in _known(method).items() if value == GIVEN]
+    return replace(cast(Any, method), **dict.fromkeys(places, str(folder))) if places else method
 
 
 def _known(method: Method) -> dict[str, Any]:

@@ -10,6 +10,7 @@ from typing import Literal
 from torch import nn
 
 from learnaug.nets.b1 import b1
+from learnaug.nets.flagged import dagan_densenet
 from learnaug.nets.fpn import fpn_densenet121, fpn_small
 from learnaug.nets.pyramidnet import pyramidnet
 from learnaug.nets.resnet import resnet18
@@ -59,6 +60,16 @@ NETS: dict[str, Row] = {
     "resnet50": Row(resnet50, "torchvision's ResNet-50, small stem below 64 px"),
     "resnet200": Row(
         resnet200, "ResNet-200, 64.7 million weights, small stem below 64 px; slow on a CPU"
+    ),
+    "dagan-densenet": Row(
+        dagan_densenet,
+        "17 layers, told which pictures are generated (Antoniou et al. 2018); slow on a CPU",
+    ),
+    "dagan-densenet-plain": Row(
+        partial(dagan_densenet, flag=False), "the same without being told; slow on a CPU"
+    ),
+    "dagan-densenet-16": Row(
+        partial(dagan_densenet, growth=16), "dagan-densenet with growth 16 in place of 64"
     ),
     "fpn-small": Row(
         fpn_small, "feature pyramid, 0.5 million weights; fast on a CPU", "segmentation"

@@ -13,6 +13,7 @@ __all__ = [
     "autoaugment",
     "cutmix",
     "cutout",
+    "dagan_standard",
     "elements36",
     "flip_crop",
     "mixup",
@@ -52,6 +53,19 @@ def traditional() -> Policy:
         (Element("hue", -45, 45),),
     )
     return Policy((Stage(((), *changes), (6.0, *(1.0,) * 6)),), "traditional")
+
+
+def dagan_standard() -> Policy:
+    """Noise on half of the pictures, shifts of half of them, random quarter turns of all of them.
+
+    The standard augmentation of DAGAN (Antoniou et al. 2018), in the order of its text, without
+    magnitudes there; ours are moderate: a standard deviation of a tenth of the range, and at most
+    a tenth of the side along both axes.
+    """
+    shift = tuple(Element(f"translate_{axis}", -0.1, 0.1) for axis in "xy")
+    noise = Element("gauss_noise", 25.5, p=0.5)
+    turns = Element("rot90", values=(0.0, 1.0, 2.0, 3.0))
+    return Policy((_one(noise), Stage(((), shift)), _one(turns)), "dagan-standard")
 
 
 def cutout(side: float = 0.5, p: float = 1.0) -> Policy:

@@ -10,7 +10,7 @@ from learnaug.methods import METHODS, rows_of
 from learnaug.reproduce.cost import trainings
 from learnaug.reproduce.page import aligned, sizes
 from learnaug.reproduce.rows import Block, Figure, Scale
-from learnaug.study import Pairs
+from learnaug.study import Pairs, words_of
 
 __all__ = ["COMMON", "UNITS", "built", "lines_of", "told"]
 
@@ -84,6 +84,9 @@ def lines_of(block: Block, scale: Scale, rows: list[dict[str, Any]]) -> tuple[st
     words += sizes(rows)
     metric = next((row["metric"] for row in rows if row.get("metric")), "")
     words += f", {METRICS[metric]}" if metric in METRICS else ""
+    used = next((row["generator"] for row in rows if row.get("generator")), None)
+    if used and used["seconds"]:
+        words += f", generator learned once in {words_of(used['seconds'])}"
     if all(row["state"] == "not run" and row["paper"] is None for row in rows):
         return words, [f"Not run: `--only {block.key}`."]
     against = tuple(filter(None, (block.baseline, block.rival)))

@@ -2,14 +2,17 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from dataclasses import dataclass
+from pathlib import Path
 from typing import Literal
 
+from learnaug.data import ImageSet
 from learnaug.training import Recipe
 
 __all__ = [
-    "AnyBlock", "AnyTable", "Audit", "AuditTable", "Block", "Figure", "Line", "Proxies",
-    "ProxyLine", "ProxyTable", "Scale", "Size", "Source", "Table", "Tuning",
+    "AnyBlock", "AnyTable", "Audit", "AuditTable", "Block", "Figure", "Generator", "Line",
+    "Proxies", "ProxyLine", "ProxyTable", "Scale", "Size", "Source", "Table", "Tuning",
 ]  # fmt: skip
 
 Scale = Literal["small", "paper"]
@@ -30,6 +33,10 @@ class Source:
         published: torchvision's name of the set, where it may lie in torchvision's own layout.
         layout: path of a file or folder of that layout, relative to the data folder or to the
             folder NAME in it.
+        reader: reads pictures of that side from a path; None where the path is not in its form,
+            which `learnaug.load` then reads. None: `learnaug.load` reads all.
+        span: from which class to which, in their order (by code point where the reader has none
+            of its own), the last one not included; None: all.
     """
 
     name: str
@@ -40,6 +47,8 @@ class Source:
     differs: str = ""
     published: str = ""
     layout: str = ""
+    reader: Callable[[Path, int], ImageSet | None] | None = None
+    span: tuple[int, int] | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -76,6 +85,7 @@ class Size:
         pool: pictures that are drawn of each class (of its training part where the source keeps
             its own test part), so that classes are balanced; None: all.
         model: name of the net, in place of the block's.
+        classes: how many classes are taken, evenly spaced in their order; None: all.
     """
 
     side: int
@@ -83,6 +93,48 @@ class Size:
     per_class: int | None = None
     pool: int | None = None
     model: str = ""
+    classes: int | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Generator:
+    """What is learned once, before the runs of the blocks that name it, on classes of its own.
+
+    Rows of such a block have the augmenter's folder as "{given}" in their settings.
+
+    Args:
+        key: name of its folder in OUT/generator; blocks with one key share it.
+        source: the pictures, none of which belongs to a class of the block.
+        method: our name and settings.
+        small, paper: the two scales; the recipe is that of a classifier it may look at.
+        at_paper: the method at the scale "paper".
+        key_at_paper, source_at_paper: both at the scale "paper", where they are others.
+    """
+
+    key: str
+    source: Source
+    method: str
+    small: Size
+    paper: Size
+    at_paper: str = ""
+    key_at_paper: str = ""
+    source_at_paper: Source | None = None
+
+    def size(self, scale: Scale) -> Size:
+        """Return the numbers of a scale."""
+        return self.small if scale == "small" else self.paper
+
+    def at(self, scale: Scale) -> str:
+        """Return the method at a scale."""
+        return (self.at_paper if scale == "paper" else "") or self.method
+
+    def named(self, scale: Scale) -> str:
+        """Return the key at a scale."""
+        return (self.key_at_paper if scale == "paper" else "") or self.key
+
+    def drawn_from(self, scale: Scale) -> Source:
+        """Return the pictures at a scale."""
+        return (self.source_at_paper if scale == "paper" else None) or self.source
 
 
 @dataclass(frozen=True, slots=True)
@@ -99,6 +151,7 @@ class Block:
         rival: a second such method, with a column of its own; "": none.
         costs: whether the page has columns of what a row costs, against the baseline.
         scales: at which it is run; at another one the table does not have it.
+        generator: what its rows use and is learned before them; None: nothing.
     """
 
     key: str
@@ -111,6 +164,7 @@ class Block:
     rival: str = ""
     costs: bool = False
     scales: tuple[Scale, ...] = ("small", "paper")
+    generator: Generator | None = None
 
     def size(self, scale: Scale) -> Size:
         """Return the numbers of a scale."""

@@ -14,6 +14,8 @@ from learnaug.reproduce import (
     aws,
     aws_proxies,
     correlated,
+    dagan,
+    generators,
     neural,
     proxies,
     safe,
@@ -33,7 +35,7 @@ from learnaug.reproduce.rows import (
 )
 from learnaug.reproduce.sources import absence, data_folder, missing, pictures, place
 from learnaug.study import Forecast, Say, foresee, pairs, read_pairs, words_of
-from learnaug.training import choose_device
+from learnaug.training import Augmenter, choose_device
 
 __all__ = ["PAPERS", "listed", "methods_of", "read", "run"]
 
@@ -42,6 +44,7 @@ PAPERS: dict[str, Mapping[str, AnyTable]] = {
     "neural-augmentation": neural.TABLES,
     "safe-augmentation": safe.TABLES,
     "aws": {**aws.TABLES, **aws_proxies.TABLES},
+    "dagan": dagan.TABLES,
 }
 SCALES = ("small", "paper")
 NO_GPU = "no GPU is used: what --scale paper costs here is said next; --scale small takes hours"
@@ -92,7 +95,7 @@ def run(
     shown as such.
 
     Args:
-        paper: "smart-augmentation", "neural-augmentation", "safe-augmentation" or "aws".
+        paper: "smart-augmentation", "neural-augmentation", "safe-augmentation", "aws" or "dagan".
         table: "table-1", ….
         scale: "small" for a CPU; "paper": its sizes and epochs.
         only: blocks of the table to run, by their keys; (): all. What is done of the others is
@@ -111,17 +114,18 @@ def run(
     chosen = _table(paper, table, scale, only)
     folder = data_folder(data)
     asked = [block for block in chosen.blocks if not only or block.key in only]
-    places = {block.key: place(block.source, folder) for block in asked}
+    where = Path(out) if out else Path("learnaug-runs") / f"{paper}-{table}-{scale}"
+    without = {block.key for block in asked if generators.wanting(block, scale, where, folder)}
+    places = {b.key: None if b.key in without else place(b.source, folder) for b in asked}
     if not any(places.values()):
         raise missing(asked, folder)
-    where = Path(out) if out else Path("learnaug-runs") / f"{paper}-{table}-{scale}"
     tell = say or (lambda event: None)
     if scale == "paper" and choose_device(device).type == "cpu":
         tell({"event": "note", "text": NO_GPU})
-    absent = [block for block in asked if places[block.key] is None]
-    for block in absent:
-        text = f"{block.source.words}: its rows are left out, {absence(block.source, folder)}"
-        tell({"event": "note", "text": text})
+    for block in asked:
+        if places[block.key] is None:
+            text = f"{block.source.words}: its rows are left out, {_why(block, scale, folder)}"
+            tell({"event": "note", "text": text})
     settings: dict[str, Any] = {
         "seeds": seeds, "seed": seed, "accept_change": accept_change, "device": device,
         "drop_duplicates": True,
@@ -131,7 +135,7 @@ def run(
         if isinstance(chosen, AuditTable | ProxyTable):
             _each(here, scale, where, tell, settings)
         else:
-            _pair(here, scale, where, tell, settings | {"jobs": jobs})
+            _pair(here, scale, where, folder, tell, settings | {"jobs": jobs})
     finally:
         rows = _rows(chosen, scale, where, seeds, places)
         found = Found(where, paper, table, scale, seeds, chosen, rows)
@@ -141,6 +145,14 @@ def run(
             _draw(where, chosen, rows)
     _require_some(rows)
     return found
+
+
+def _why(block: AnyBlock, scale: Scale, folder: Path) -> str:
+    """Return what of a block is not in the folder: its pictures, or those of its generator."""
+    generator = block.generator if isinstance(block, Block) else None
+    if generator and place(block.source, folder):
+        return f"its generator cannot be learned: {absence(generator.drawn_from(scale), folder)}"
+    return absence(block.source, folder)
 
 
 def _draw(where: Path, chosen: AnyTable, rows: list[dict[str, Any]]) -> None:
@@ -162,16 +174,50 @@ def _each(
 
 
 def _pair(
-    here: list[tuple[Any, Path]], scale: Scale, where: Path, tell: Say, settings: dict[str, Any]
+    here: list[tuple[Any, Path]],
+    scale: Scale,
+    where: Path,
+    folder: Path,
+    tell: Say,
+    settings: dict[str, Any],
 ) -> None:
-    """Run the rows of the blocks whose pictures are there; say first what all of them cost."""
+    """Run the rows of the blocks whose pictures are there; say first what all of them cost.
+
+    What they use is learned before: what it costs to use it cannot be said without it.
+    """
+    givens = _givens([block for block, _ in here], scale, where, folder, tell, settings)
     calls = {
-        block.key: _call(block, path, scale) | settings | {"out": where / block.key}
+        block.key: _call(block, path, scale)
+        | settings
+        | {"out": where / block.key, "given": givens.get(block.key)}
         for block, path in here
     }
     costs = _foreseen(calls, tell)
     for key, call in calls.items():
         pairs(**_loaded(call), forecast=costs[key], say=tell)
+
+
+def _givens(
+    blocks: list[Any],
+    scale: Scale,
+    where: Path,
+    folder: Path,
+    tell: Say,
+    settings: dict[str, Any],
+) -> dict[str, Augmenter]:
+    """Return what the blocks use, learned once for all that share it: key of a block -> it."""
+    learning = {name: value for name, value in settings.items() if name != "seeds"}
+    made: dict[str, Augmenter] = {}
+    found: dict[str, Augmenter] = {}
+    for block in blocks:
+        generator = generators.needed(block, scale)
+        if generator is None:
+            continue
+        key = generator.named(scale)
+        if key not in made:
+            made[key] = generators.ready(generator, scale, where, folder, tell, **learning)
+        found[block.key] = made[key]
+    return found
 
 
 def _call(block: Block, path: Path, scale: Scale) -> dict[str, Any]:
@@ -269,7 +315,11 @@ def _rows(
         elif isinstance(block, Proxies):
             rows += correlated.told(block, scale, where, seeds, absent)
         else:
-            rows += told(block, scale, read_pairs(where / block.key) if begun else None, absent)
+            mine = told(block, scale, read_pairs(where / block.key) if begun else None, absent)
+            if block.generator:
+                used = generators.told(block.generator, scale, where)
+                mine = [row | {"generator": used} for row in mine]
+            rows += mine
     return rows
 
 

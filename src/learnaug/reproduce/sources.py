@@ -11,9 +11,10 @@ from pathlib import Path
 import numpy as np
 
 from learnaug.data import ImageSet, load
+from learnaug.data.batch import evenly
 from learnaug.data.builtin import PUBLISHED
 from learnaug.errors import DataError, UsageError, printable
-from learnaug.reproduce.rows import AnyBlock, Size, Source
+from learnaug.reproduce.rows import AnyBlock, Block, Size, Source
 from learnaug.seeds import Seeds
 
 __all__ = ["absence", "data_folder", "missing", "pictures", "place"]
@@ -54,7 +55,9 @@ def place(source: Source, folder: Path) -> Path | None:
 
 def missing(blocks: Sequence[AnyBlock], folder: Path) -> DataError:
     """Return the error that says which data are not there and how to name one's own."""
-    sources = {block.source.name: block.source for block in blocks}
+    used = [block.source for block in blocks]
+    used += [b.generator.source for b in blocks if isinstance(b, Block) and b.generator]
+    sources = {source.name: source for source in used if place(source, folder) is None}
     where = [f"{source.words}: {absence(source, folder)}" for source in sources.values()]
     names = ", ".join(sources)
     return DataError(
@@ -87,16 +90,43 @@ def pictures(source: Source, path: Path, size: Size) -> ImageSet:
     The user's own pictures are taken with the classes that they have.
 
     Raises:
-        DataError: torchvision cannot read what lies in its layout.
+        DataError: torchvision cannot read what lies in its layout, or there are fewer classes
+            than the source takes some from.
     """
-    if source.layout and path.match(source.layout):
-        data = _published(source, path.parent, size.side)
-    else:
-        known = any(path.match(each) for each in source.places)
-        data = load(path, size=size.side, classes=source.classes if known else None)
+    data = _chosen(source, _read(source, path, size.side), size.classes)
     parts = data.parts if source.own_test else np.full(len(data), "", data.parts.dtype)
     data = replace(data, name=source.name, parts=parts)
     return data if size.pool is None else data.take(_drawn(data, size.pool))
+
+
+def _read(source: Source, path: Path, side: int) -> ImageSet:
+    """Return all pictures of a path, in whatever form they are there."""
+    if source.reader and (data := source.reader(path, side)) is not None:
+        return data
+    if source.layout and path.match(source.layout):
+        return _published(source, path.parent, side)
+    known = any(path.match(each) for each in source.places)
+    return load(path, size=side, classes=source.classes if known else None)
+
+
+def _chosen(source: Source, data: ImageSet, most: int | None) -> ImageSet:
+    """Return the pictures of the classes in the source's span, at most so many classes of them."""
+    if source.span is None and most is None:
+        return data
+    first, last = source.span or (0, len(data.classes))
+    if len(data.classes) < last:
+        raise DataError(
+            f"{source.words}: classes {first + 1} to {last} are wanted, but there are "
+            f"{len(data.classes)}",
+            [source.name],
+            "give the whole set, or take these rows away with --only",
+        )
+    kept = first + evenly(last - first, most or last - first)
+    number = np.full(len(data.classes), -1)
+    number[kept] = np.arange(len(kept))
+    part = data.take(number[data.labels] >= 0)
+    names = tuple(data.classes[place] for place in kept)
+    return replace(part, labels=number[part.labels], classes=names)
 
 
 def _published(source: Source, root: Path, side: int) -> ImageSet:

@@ -18,7 +18,7 @@ from learnaug.study.prepare import Request, folder_for, name_of, owned, prepare,
 from learnaug.study.progress import Progress, Say
 from learnaug.study.stop import Interrupted, Stop, listening
 from learnaug.study.world import World, open_world, overlap
-from learnaug.training import Recipe, watched
+from learnaug.training import Augmenter, Recipe, watched
 
 __all__ = ["Arm", "Forecast", "Pairs", "foresee", "pairs", "read_pairs", "words_of"]
 
@@ -109,6 +109,7 @@ def pairs(
     accept_change: bool = False,
     device: str = "auto",
     out: str | Path | None = None,
+    given: Augmenter | None = None,
     forecast: Forecast | None = None,
     say: Say | None = None,
 ) -> Pairs:
@@ -124,6 +125,8 @@ def pairs(
         model, recipe, per_class, seed, jobs, drop_duplicates, accept_change, device, say: as in
             `compare`.
         out: run folder; None: learnaug-runs/NAME-pairs in the working directory.
+        given: an augmenter that is kept in the run folder; a setting `{given}` of a method is the
+            path of its folder there. None: no method asks for one.
         forecast: what `foresee` said; None: it is measured here.
 
     Raises:
@@ -136,7 +139,7 @@ def pairs(
         device=device,
     )  # fmt: skip
     progress, stop = Progress(say), Stop()
-    with _ready(data, out, request, stop, progress) as world:
+    with _ready(data, out, request, stop, progress, given) as world:
         progress.start(world.plan, world.out, _jobs(world.plan), 0)
         known = forecast or _forecast(world, jobs, stop)
         if known.runs and not stop():
@@ -150,19 +153,25 @@ def pairs(
 
 
 def foresee(
-    data: Any, methods: Sequence[str], *, jobs: int | None, out: str | Path, **settings: Any
+    data: Any,
+    methods: Sequence[str],
+    *,
+    jobs: int | None,
+    out: str | Path,
+    given: Augmenter | None = None,
+    **settings: Any,
 ) -> Forecast:
     """Plan what `pairs` would run with these settings, and return what it costs; run nothing.
 
     Args:
-        data, methods, jobs, out: as in `pairs`.
+        data, methods, jobs, out, given: as in `pairs`.
         settings: the others of `pairs`, each of them, without `forecast` and `say`.
 
     Raises:
         UsageError, DataError, RunError, Interrupted: as in `pairs`.
     """
     request, stop = _request(methods, jobs=jobs, **settings), Stop()
-    with _ready(data, out, request, stop, Progress(None)) as world:
+    with _ready(data, out, request, stop, Progress(None), given) as world:
         found = _forecast(world, jobs, stop)
     if stop.signum:
         raise Interrupted(stop.signum)
@@ -192,12 +201,17 @@ def _request(
 
 @contextmanager
 def _ready(
-    data: Any, out: str | Path | None, request: Request, stop: Stop, progress: Progress
+    data: Any,
+    out: str | Path | None,
+    request: Request,
+    stop: Stop,
+    progress: Progress,
+    given: Augmenter | None,
 ) -> Iterator[World]:
     """Own the run folder inside the block, with everything planned."""
     folder = folder_for(data, out, "-pairs")
     with listening(stop), owned(folder, data, None, None) as images:
-        yield prepare(folder, images, request, name_of(data, images), progress, stop)
+        yield prepare(folder, images, request, name_of(data, images), progress, stop, given)
 
 
 def _forecast(world: World, jobs: int | None, stop: Stop) -> Forecast:

@@ -11,7 +11,7 @@ import numpy as np
 from learnaug import rundir
 from learnaug.data import ImageSet
 from learnaug.data.batch import evenly
-from learnaug.methods import Budget, Learned, Learning, is_learned
+from learnaug.methods import Budget, Learned, Learning, is_learned, rows_of
 from learnaug.methods.table import augmenter
 from learnaug.study.world import World
 from learnaug.training import Keep, Phase, Recipe, Stopped, choose_device, fit, predict
@@ -125,11 +125,19 @@ def _small_lesson(world: World, name: str, probe: Probe) -> tuple[Learned | None
         learned = _learn(world, name, few, recipe, Keep(stop=enough, say=_silent))
     except Stopped:
         return None, 1.0
-    if not asked:
+    known = _repeats(world, name)
+    if not asked and known != 0:
         raise ValueError(f"{name} uses a loop of its own")
     # A method that rounds its parts up to whole updates makes too many on two batches.
-    known = getattr(world.method(name), "repeats", None)
-    return learned, known or asked / recipe.updates(number)
+    return learned, asked / recipe.updates(number) if known is None else known
+
+
+def _repeats(world: World, name: str) -> float | None:
+    """Return how many trainings the members of a chain learn for; None where one cannot tell."""
+    method = world.method(name)
+    members = zip(rows_of(name), getattr(method, "members", (method,)), strict=True)
+    known = [getattr(member, "repeats", None) for row, member in members if is_learned(row)]
+    return None if None in known else float(sum(each or 0.0 for each in known))
 
 
 def _lesson(world: World, name: str, probe: Probe) -> Cost:

@@ -17,7 +17,7 @@ from learnaug import nets, rundir
 from learnaug.data import ImageSet, Split, split
 from learnaug.data.split import join_groups
 from learnaug.errors import RunError
-from learnaug.methods import Given, Method, load_augmenter, resolve
+from learnaug.methods import Given, Method, filled, load_augmenter, resolve
 from learnaug.nets import Spec
 from learnaug.seeds import Seeds
 from learnaug.study.plan import FRACTIONS, Plan
@@ -71,10 +71,14 @@ class World:
         return self.data.take(getattr(self.splits[seed % len(self.splits)], name))
 
     def method(self, name: str) -> Method:
-        """Return the method of this name; GIVEN is the augmenter that lies in the run folder."""
+        """Return the method of this name; GIVEN is the augmenter that lies in the run folder.
+
+        Its path is filled in here and not before: the folder may move, its plan does not know it.
+        """
+        given = rundir.given_folder(self.out)
         if name == GIVEN:
-            return Given(load_augmenter(rundir.given_folder(self.out)))
-        return resolve(name, self.plan.allowed())
+            return Given(load_augmenter(given))
+        return filled(resolve(name, self.plan.allowed()), given)
 
     def net(self, seeds: Seeds) -> nn.Module:
         """Return a fresh net with weights drawn from `seeds`."""

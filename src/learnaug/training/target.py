@@ -12,6 +12,7 @@ from torch import Tensor, nn
 from learnaug.data import ImageSet, batches, make_batch
 from learnaug.data.batch import evenly, repeated
 from learnaug.errors import RunError
+from learnaug.nets.flagged import telling
 from learnaug.nets.rng import forked, reseed
 from learnaug.seeds import Seeds
 from learnaug.training.augmenter import Phase, phase_at
@@ -69,13 +70,19 @@ class Target:
         reseed(seeds.child("dropout", update), self.device)
         self.model.train()
         with self.autocast():
-            logits = self.model(batch.images)
+            logits = self.scores(batch.images, batch.generated)
         smoothing = self.recipe.label_smoothing
         loss = self.goal.loss(logits.float(), batch.targets, batch.weights, smoothing)
         self.optimiser.zero_grad(set_to_none=True)
         loss.backward()  # type: ignore[no-untyped-call]
         self.descend(loss, update, chosen)
         return float(loss.detach())
+
+    def scores(self, images: Tensor, generated: Tensor) -> Tensor:
+        """Return the model's scores; a net that has a flag is told what is generated: bool [B]."""
+        with telling(self.model, generated):
+            found: Tensor = self.model(images)
+        return found
 
     def chosen(self, update: int, seeds: Seeds) -> NDArray[np.int64]:
         """Return which training pictures make up an update: int64 [B]."""

@@ -160,7 +160,7 @@ class Joint(Target):
         with self.autocast():
             merged = self.merger(inputs, self.labels[chosen].to(self.device)).float()
             seen = scaled_gradient(merged, beta) if pixels else merged
-            logits, maps = self._looked_at(real, 255 * seen)
+            logits, maps = self._looked_at(real, batch.generated, 255 * seen)
         loss_b = soft_cross_entropy(
             logits.float(),
             batch.targets.repeat(2, 1),
@@ -175,13 +175,15 @@ class Joint(Target):
             like = like.masked_fill(self.lonely[chosen].to(self.device), 0.0)
         return like.mean(), loss_b
 
-    def _looked_at(self, real: Tensor, merged: Tensor) -> tuple[Tensor, Tensor]:
+    def _looked_at(self, real: Tensor, generated: Tensor, merged: Tensor) -> tuple[Tensor, Tensor]:
         """Return the target's scores of real and merged pictures, and its feature maps if kept."""
+        all_made = torch.ones_like(generated)
         if self.method.batch_norm == "together":
-            return self.model(torch.cat([real, merged])), self._taken()
+            flags = torch.cat([generated, all_made])
+            return self.scores(torch.cat([real, merged]), flags), self._taken()
         with _running_statistics_kept(self.model):
-            logits, maps = self.model(merged), self._taken()
-        first = self.model(real)
+            logits, maps = self.scores(merged, all_made), self._taken()
+        first = self.scores(real, generated)
         return torch.cat([first, logits]), torch.cat([self._taken(), maps])
 
     def _taken(self) -> Tensor:
