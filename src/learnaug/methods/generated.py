@@ -27,7 +27,7 @@ FORMAT = "learnaug-generated"
 FILE = "augmenter.json"
 MOST = 100  # generated pictures for each real one
 PART = 256  # pictures made at a time
-KEYS = {"format", "version", "kind", "maker", "per_real", "ready", "seed", "told"}
+KEYS = {"format", "version", "kind", "maker", "per_real", "ready", "seed", "told", "flag"}
 
 Ints = NDArray[np.int64]
 
@@ -94,6 +94,7 @@ class Generating:
         before: what augments ready pictures when they are taken, as the batch was; a chain sets it.
         seed: keys the ready pictures, 0 <= seed < 2**63.
         told: what the method says of itself, as plain JSON data; "name" is its name.
+        flag: whether they say `generated`; without it a net that asks takes them for real.
 
     Raises:
         ConfigError: per_real is out of range.
@@ -105,6 +106,7 @@ class Generating:
     before: Augmenter | None = None
     seed: int = 0
     told: dict[str, Any] = field(default_factory=dict)
+    flag: bool = True
     made: WeakKeyDictionary[ImageSet, Made] = field(default_factory=WeakKeyDictionary, repr=False)
 
     def __post_init__(self) -> None:
@@ -155,6 +157,8 @@ class Generating:
         else:
             made = self._make(taken.images, seeds.child("make"))
             taken = replace(taken, images=made, generated=torch.ones_like(taken.generated))
+        if not self.flag:
+            taken = replace(taken, generated=torch.zeros_like(taken.generated))
         whole = {
             name: getattr(batch, name).index_copy(0, at, getattr(taken, name))
             for name in ("images", "targets", "weights", "generated")
@@ -221,7 +225,7 @@ class Generating:
         rundir.write_json(folder / FILE, {
             "format": FORMAT, "version": 1, "kind": self.maker.kind,
             "maker": self.maker.save(folder), "per_real": self.per_real, "ready": self.ready,
-            "seed": self.seed, "told": self.told,
+            "seed": self.seed, "told": self.told, "flag": self.flag,
         })  # fmt: skip
 
     def apply(
@@ -256,6 +260,7 @@ def load(folder: Path, content: dict[str, Any], readers: Mapping[str, Reader]) -
         ConfigError: the file breaks the schema, or does not fit the weights.
         DataError: the weights are missing or damaged.
     """
+    content = {"flag": True} | content  # files from before it was a setting
     if content.keys() != KEYS:
         odd = ", ".join(map(repr, sorted(map(str, content.keys() ^ KEYS))))
         raise ConfigError(
@@ -268,10 +273,12 @@ def load(folder: Path, content: dict[str, Any], readers: Mapping[str, Reader]) -
         "maker: an object": isinstance(content["maker"], dict),
         f"per_real: an integer, 1 … {MOST}": type(per_real) is int and 1 <= per_real <= MOST,
         "ready: true or false": type(content["ready"]) is bool,
+        "flag: true or false": type(content["flag"]) is bool,
         "seed: an integer, 0 … 2^63 - 1": type(seed) is int and 0 <= seed < 2**63,
         "told: an object": isinstance(content["told"], dict),
     }
     if faults := [rule for rule, holds in rules.items() if not holds]:
         raise ConfigError(f"{FILE} is no generator of version 1", faults)
     maker = readers[content["kind"]](folder, content["maker"])
-    return Generating(maker, per_real, content["ready"], None, seed, content["told"])
+    told, flag = content["told"], content["flag"]
+    return Generating(maker, per_real, content["ready"], None, seed, told, flag)
