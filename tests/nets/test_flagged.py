@@ -19,14 +19,13 @@ CPU = torch.device("cpu")
 
 
 def by_hand(channels: int, classes: int, k: int, flag: int) -> int:
-    """Weights of the paper's net with transitions that halve the maps."""
+    """Weights of the paper's net with transitions that keep the maps."""
     total, maps = 0, channels
     for _ in range(4):
         for _ in range(3):
             total += 9 * (maps + flag) * k + 2 * k  # convolution without bias, normalisation
             maps += k
-        total += (maps + flag) * (maps // 2) + 2 * (maps // 2)
-        maps //= 2
+        total += (maps + flag) * maps + 2 * maps
     return total + (maps + 1) * classes
 
 

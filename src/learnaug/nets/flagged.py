@@ -7,8 +7,9 @@ convolution: ones for a real picture, zeros for one that a generator made.
 
 Left out by the text, and chosen by us: each convolution is followed by batch normalisation and
 ReLU (so the first one sees the picture as it is, for the 17 layers leave no room for a stem);
-transitions are 1 x 1 convolutions to half of the maps and a mean over 2 x 2, rounded up, so that
-any side >= 1 works; the last map is averaged; weights start as in He et al. (2015).
+transitions are 1 x 1 convolutions that keep the number of maps (a DenseNet without bottlenecks has
+no compression either) and a mean over 2 x 2, rounded up, so that any side >= 1 works; the last map
+is averaged; weights start as in He et al. (2015).
 """
 
 from __future__ import annotations
@@ -111,9 +112,9 @@ class Layer(nn.Module):
 
 
 class DenseBlock(nn.Module):
-    """Three convolutions, each of which sees all maps before it, and a transition to half of them.
+    """Three convolutions, each of which sees all maps before it, and a transition.
 
-    [B, inside, H, W] -> [B, (inside + 3 growth) // 2, ceil(H / 2), ceil(W / 2)].
+    [B, inside, H, W] -> [B, inside + 3 growth, ceil(H / 2), ceil(W / 2)].
     """
 
     def __init__(self, inside: int, growth: int, flag: bool) -> None:
@@ -122,9 +123,8 @@ class DenseBlock(nn.Module):
             Layer(inside + i * growth, growth, 3, flag, DROPOUT * (i == CONVOLUTIONS - 1))
             for i in range(CONVOLUTIONS)
         )
-        before = inside + CONVOLUTIONS * growth
-        self.outside = before // 2
-        self.transition = Layer(before, self.outside, 1, flag, 0.0)
+        self.outside = inside + CONVOLUTIONS * growth
+        self.transition = Layer(self.outside, self.outside, 1, flag, 0.0)
         self.pool = nn.AvgPool2d(2, ceil_mode=True)
 
     def forward(self, x: Tensor) -> Tensor:
