@@ -47,7 +47,7 @@ def _lines(without: Figure = None, augmented: Figure = None) -> tuple[Line, ...]
     return (
         Line("Standard augmentation", STANDARD, without),
         Line("Standard + DAGAN", f"{USED}+{STANDARD}", augmented),
-        Line("(ours) Standard + DAGAN, not flagged", "", note="needs a setting of dagan"),
+        Line("(ours) Standard + DAGAN, not flagged", f"{USED},flag=false+{STANDARD}"),
         Line("(ours) Standard + TrivialAugment", RIVAL),
         Line("(ours) Standard + mixup within the class", f"class-mixup+{STANDARD}"),
         Line("(ours) None", "none"),
