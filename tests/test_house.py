@@ -86,7 +86,14 @@ IMPORTERS = {
     "nets/factory.py": "MODULE:NAME that the user typed, or their own model object",
 }
 METHOD_TABLES = {"__init__", "table", "folders"}  # these know all methods
-METHOD_TOOLS = {"base", "gallery", "use", "augmenters", "settings"}  # these all methods may know
+METHOD_TOOLS = {
+    "base",
+    "gallery",
+    "generated",
+    "use",
+    "augmenters",
+    "settings",
+}  # these all methods may know
 # The one place that may seed libraries which know no generator; it puts their state back.
 RNG_HOME = "nets/rng.py"
 # The one place that may draw from PyTorch's global generator: a DataLoader seeds that one in each
