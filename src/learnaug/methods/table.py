@@ -21,6 +21,7 @@ from learnaug.methods.merge.augmenter import require_unmixed
 from learnaug.methods.published import Published
 from learnaug.methods.safe import SafeAugmentation
 from learnaug.methods.settings import configured, parted
+from learnaug.methods.style import StyleStatistics, StyleTransfer
 from learnaug.methods.timed import Timed
 from learnaug.ops import over, spaces
 from learnaug.ops.sets import OperationSet, operations_of
@@ -216,6 +217,20 @@ METHODS: dict[str, Row] = {
         "the search as published: 36 x 36 pairs, PPO, about 12 trainings",
         "learned",
         default=False,
+    ),
+    "style-transfer": Row(
+        lambda names: StyleTransfer(),
+        "half the pictures are painted in other styles, by a CycleGAN for each (styles=FOLDER)",
+        "learned",
+        default=False,
+        labels=True,
+    ),
+    "style-statistics": Row(
+        lambda names: StyleStatistics(),
+        "half the pictures take on the colours of other styles (styles=FOLDER)",
+        "control",
+        default=False,
+        labels=True,
     ),
     "mean-of-k": Row(
         lambda names: MeanOfK(),

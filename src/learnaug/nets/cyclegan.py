@@ -12,7 +12,7 @@ from torch import Tensor, nn
 from learnaug.nets.rng import keyed
 from learnaug.seeds import Seeds
 
-__all__ = ["FIELDS", "STEP", "LEAST", "blocks_of", "discriminator", "generator", "layers_of"]
+__all__ = ["FIELDS", "LEAST", "STEP", "blocks_of", "discriminator", "generator", "layers_of"]
 
 STEP, LEAST = 4, 16  # edges that a generator takes: multiples of STEP from LEAST on
 FIELDS = {1: 16, 2: 34, 3: 70}  # layers of a discriminator -> edge of what one score sees, pixels
