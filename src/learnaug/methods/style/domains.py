@@ -143,7 +143,8 @@ def few(domains: Mapping[str, int]) -> list[str]:
         return []
     counts = ", ".join(f"{count:,} of {name}" for name, count in small.items())
     lost = f", and with about {LEAST} or fewer it has returned its input"
-    return [
+    words = (
         f"few pictures for CycleGAN: {counts}; its users call 1,000 to 2,000 of each side "
         f"reasonable{lost if min(small.values()) <= LEAST else ''}: look at the pictures"
-    ]
+    )
+    return [words]
