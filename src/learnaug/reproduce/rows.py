@@ -8,11 +8,26 @@ from typing import Literal
 from learnaug.training import Recipe
 
 __all__ = [
-    "AnyBlock", "AnyTable", "Audit", "AuditTable", "Block", "Figure", "Line", "Proxies",
-    "ProxyLine", "ProxyTable", "Scale", "Size", "Source", "Table", "Tuning",
+    "STYLES",
+    "AnyBlock",
+    "AnyTable",
+    "Audit",
+    "AuditTable",
+    "Block",
+    "Figure",
+    "Line",
+    "Proxies",
+    "ProxyLine",
+    "ProxyTable",
+    "Scale",
+    "Size",
+    "Source",
+    "Table",
+    "Tuning",
 ]  # fmt: skip
 
 Scale = Literal["small", "paper"]
+STYLES = "{styles}"  # in the method of a line: the path of its styles
 Figure = float | tuple[float, float] | None  # a fraction, a range that the paper gives, or nothing
 
 
@@ -52,6 +67,8 @@ class Line:
         paper: score that the paper reports, a fraction, or the range that it reports.
         note: what a reader has to know about the row.
         at_paper: the method at the scale "paper", where it has other settings; "": the same.
+        styles: pictures that the method takes beside those of the block; "{styles}" in its name
+            stands for their path.
     """
 
     name: str
@@ -59,6 +76,7 @@ class Line:
     paper: Figure = None
     note: str = ""
     at_paper: str = ""
+    styles: Source | None = None
 
     def at(self, scale: Scale) -> str:
         """Return the method at a scale."""

@@ -22,6 +22,7 @@ from learnaug.reproduce import (
 from learnaug.reproduce.found import Found
 from learnaug.reproduce.paired import built, told
 from learnaug.reproduce.rows import (
+    STYLES,
     AnyBlock,
     AnyTable,
     Audit,
@@ -131,7 +132,7 @@ def run(
         if isinstance(chosen, AuditTable | ProxyTable):
             _each(here, scale, where, tell, settings)
         else:
-            _pair(here, scale, where, tell, settings | {"jobs": jobs})
+            _pair(here, scale, where, tell, settings | {"jobs": jobs}, folder)
     finally:
         rows = _rows(chosen, scale, where, seeds, places)
         found = Found(where, paper, table, scale, seeds, chosen, rows)
@@ -162,11 +163,20 @@ def _each(
 
 
 def _pair(
-    here: list[tuple[Any, Path]], scale: Scale, where: Path, tell: Say, settings: dict[str, Any]
+    here: list[tuple[Any, Path]],
+    scale: Scale,
+    where: Path,
+    tell: Say,
+    settings: dict[str, Any],
+    data: Path,
 ) -> None:
     """Run the rows of the blocks whose pictures are there; say first what all of them cost."""
+    for line in (line for block, _ in here for line in block.lines if line.styles):
+        if not place(line.styles, data):
+            text = f"row {line.name} is left out: {absence(line.styles, data)}"
+            tell({"event": "note", "text": text})
     calls = {
-        block.key: _call(block, path, scale) | settings | {"out": where / block.key}
+        block.key: _call(block, path, scale, data) | settings | {"out": where / block.key}
         for block, path in here
     }
     costs = _foreseen(calls, tell)
@@ -174,13 +184,13 @@ def _pair(
         pairs(**_loaded(call), forecast=costs[key], say=tell)
 
 
-def _call(block: Block, path: Path, scale: Scale) -> dict[str, Any]:
+def _call(block: Block, path: Path, scale: Scale, data: Path) -> dict[str, Any]:
     """Return what a block asks of `pairs`; its pictures are read when they are needed."""
     size = block.size(scale)
     return {
         "data": lambda: pictures(block.source, path, size),
-        "methods": methods_of(block, scale), "baseline": block.baseline, "model": block.net(scale),
-        "recipe": size.recipe, "per_class": size.per_class,
+        "methods": methods_of(block, scale, data), "baseline": block.baseline,
+        "model": block.net(scale), "recipe": size.recipe, "per_class": size.per_class,
     }  # fmt: skip
 
 
@@ -230,9 +240,20 @@ def _require_some(rows: list[dict[str, Any]]) -> None:
         raise RunError(f"all {len(errors)} runs failed", errors, "mend the cause, then run again")
 
 
-def methods_of(block: Block, scale: Scale) -> list[str]:
-    """Return what the rows of a block run at a scale, each method once."""
-    methods = (line.at(scale) for line in block.lines)
+def methods_of(block: Block, scale: Scale, data: Path | None = None) -> list[str]:
+    """Return what the rows of a block run at a scale, each method once.
+
+    Args:
+        block: the paper's rows.
+        scale: "small" or "paper".
+        data: folder of the data, where the styles of a row lie; rows whose styles are not there are
+            left out. None: their names say "{styles}".
+    """
+    methods = []
+    for line in block.lines:
+        found = place(line.styles, data) if line.styles and data else None
+        if not (line.styles and data) or found:
+            methods.append(line.at(scale).replace(STYLES, str(found)) if found else line.at(scale))
     return list(dict.fromkeys(method for method in methods if built(method)))
 
 
