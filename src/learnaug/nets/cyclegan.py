@@ -85,17 +85,8 @@ def generator(
         >>> sum(p.numel() for p in generator(3, blocks=9).parameters())
         11378179
     """
-    parts: list[nn.Module] = [nn.ReflectionPad2d(3), nn.Conv2d(channels, width, 7)]
-    parts += [nn.InstanceNorm2d(width), nn.ReLU(inplace=True)]
-    for wide in (width, 2 * width):
-        parts += [nn.Conv2d(wide, 2 * wide, 3, stride=2, padding=1)]
-        parts += [nn.InstanceNorm2d(2 * wide), nn.ReLU(inplace=True)]
-    parts += [Block(4 * width) for _ in range(blocks)]
-    for wide in (4 * width, 2 * width):
-        up = nn.ConvTranspose2d(wide, wide // 2, 3, stride=2, padding=1, output_padding=1)
-        parts += [up, nn.InstanceNorm2d(wide // 2), nn.ReLU(inplace=True)]
-    parts += [nn.ReflectionPad2d(3), nn.Conv2d(width, channels, 7), nn.Tanh()]
-    return _drawn(nn.Sequential(*parts), seeds or Seeds(0).child("generator"))
+    with keyed(seeds or Seeds(0).child("generator")):
+        return _drawn(_generator(channels, blocks, width))
 
 
 def discriminator(
@@ -113,6 +104,25 @@ def discriminator(
         >>> sum(p.numel() for p in discriminator(3).parameters())
         2764737
     """
+    with keyed(seeds or Seeds(0).child("discriminator")):
+        return _drawn(_discriminator(channels, layers, width))
+
+
+def _generator(channels: int, blocks: int, width: int) -> list[nn.Module]:
+    parts: list[nn.Module] = [nn.ReflectionPad2d(3), nn.Conv2d(channels, width, 7)]
+    parts += [nn.InstanceNorm2d(width), nn.ReLU(inplace=True)]
+    for wide in (width, 2 * width):
+        parts += [nn.Conv2d(wide, 2 * wide, 3, stride=2, padding=1)]
+        parts += [nn.InstanceNorm2d(2 * wide), nn.ReLU(inplace=True)]
+    parts += [Block(4 * width) for _ in range(blocks)]
+    for wide in (4 * width, 2 * width):
+        up = nn.ConvTranspose2d(wide, wide // 2, 3, stride=2, padding=1, output_padding=1)
+        parts += [up, nn.InstanceNorm2d(wide // 2), nn.ReLU(inplace=True)]
+    parts += [nn.ReflectionPad2d(3), nn.Conv2d(width, channels, 7), nn.Tanh()]
+    return parts
+
+
+def _discriminator(channels: int, layers: int, width: int) -> list[nn.Module]:
     parts: list[nn.Module] = [nn.Conv2d(channels, width, 4, stride=2, padding=1)]
     parts += [nn.LeakyReLU(0.2, inplace=True)]
     wide = width
@@ -123,15 +133,15 @@ def discriminator(
         parts += [nn.InstanceNorm2d(after), nn.LeakyReLU(0.2, inplace=True)]
         wide = after
     parts += [nn.Conv2d(wide, 1, 4, padding=1)]
-    return _drawn(nn.Sequential(*parts), seeds or Seeds(0).child("discriminator"))
+    return parts
 
 
-def _drawn(net: nn.Sequential, seeds: Seeds) -> nn.Sequential:
-    """Draw the weights of all convolutions from N(0, 0.02); biases are 0."""
-    with keyed(seeds):
-        for part in net.modules():
-            if isinstance(part, nn.Conv2d | nn.ConvTranspose2d):
-                nn.init.normal_(part.weight, 0.0, SPREAD)
-                if part.bias is not None:
-                    nn.init.zeros_(part.bias)
+def _drawn(parts: list[nn.Module]) -> nn.Sequential:
+    """Return the net with the weights of all convolutions from N(0, 0.02); biases are 0."""
+    net = nn.Sequential(*parts)
+    for part in net.modules():
+        if isinstance(part, nn.Conv2d | nn.ConvTranspose2d):
+            nn.init.normal_(part.weight, 0.0, SPREAD)
+            if part.bias is not None:
+                nn.init.zeros_(part.bias)
     return net

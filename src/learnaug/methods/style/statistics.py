@@ -124,7 +124,7 @@ def read_statistics(folder: Path, facts: dict[str, Any]) -> Statistics:
         facts.keys() == KEYS
         and isinstance(styles, list)
         and isinstance(counts, list)
-        and 0 < len(styles) == len(counts)
+        and 0 < len(set(map(str, styles))) == len(styles) == len(counts)
         and all(isinstance(name, str) for name in styles)
         and all(type(count) is int and count > 0 for count in counts)
         and how in HOWS
