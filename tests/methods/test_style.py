@@ -66,7 +66,7 @@ def learn(name: str, data: ImageSet, keep: Keep | None = None, seed: int = 0) ->
 
 def cycle(course: Course, *, train: ImageSet | None = None) -> Cycle:
     style = Style("light", pictures(9, 180, 230, side=18))
-    return Cycle(train or world(), style, course, (4, 1, 1), Seeds(0), CPU, "fp32")
+    return Cycle(train or world(), style, course, (4, 1, 1, False), Seeds(0), CPU, "fp32")
 
 
 @pytest.fixture
@@ -187,7 +187,7 @@ def test_a_loss_that_is_not_finite_stops_it() -> None:
     "setting",
     [
         "updates=5", "batch=1", "width=3", "blocks=2", "layers=2", "lr=0.01", "decay=1", "cycle=1",
-        "identity=0", "pool=0", "which=light", "per_real=3", "ready=false",
+        "skip=false", "identity=0", "pool=0", "which=light", "per_real=3", "ready=false",
     ],
 )  # fmt: skip
 def test_every_setting_is_connected(setting: str, folder: Path) -> None:
@@ -241,7 +241,7 @@ def test_each_picture_meets_a_random_style() -> None:
         def forward(self, x: torch.Tensor) -> torch.Tensor:
             return torch.full_like(x, self.level)
 
-    maker = Painting({"low": Flat(-1.0), "high": Flat(1.0)}, 3, 1, 1, (8, 8))
+    maker = Painting({"low": Flat(-1.0), "high": Flat(1.0)}, 3, 1, 1, False, (8, 8))
     made = maker.make(torch.zeros(400, 3, 5, 7, dtype=torch.uint8), Seeds(0))
     assert made.shape == (400, 3, 5, 7)
     levels = made.flatten(1).float()
@@ -272,7 +272,7 @@ def test_learned_styles_serve_another_project(folder: Path, tmp_path: Path) -> N
 @pytest.mark.parametrize(
     "harm",
     [{"styles": []}, {"styles": ["a", "a"]}, {"channels": 2}, {"width": 3}, {"blocks": 0},
-     {"size": [16]}, {"more": 1}],
+     {"skip": 0}, {"size": [16]}, {"more": 1}],
 )  # fmt: skip
 @pytest.mark.parametrize("method", ["style-transfer", "style-statistics"])
 def test_a_file_that_breaks_the_schema_is_refused(

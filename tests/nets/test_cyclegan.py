@@ -118,7 +118,17 @@ def test_first_weights_follow_from_the_seeds_alone() -> None:
     assert torch.equal(before, torch.get_rng_state())
     assert torch.equal(one[1].weight, same[1].weight)
     assert not torch.equal(one[1].weight, other[1].weight)
-    drawn = torch.cat([p.flatten() for p in one.parameters() if p.ndim > 1])
+    drawn = torch.cat([p.flatten() for p in one.parameters() if p.ndim > 1]).detach()
     assert abs(float(drawn.std()) - 0.02) < 1e-3
     assert abs(float(drawn.mean())) < 1e-3
     assert all(not p.any() for p in one.parameters() if p.ndim == 1)
+
+
+def test_a_skip_adds_to_the_picture() -> None:
+    plain, added = (
+        generator(1, blocks=1, width=2, skip=skip, seeds=Seeds(1)) for skip in (False, True)
+    )
+    picture = torch.rand(1, 1, 16, 16, generator=Seeds(2).torch()) * 2 - 1
+    with torch.no_grad():
+        wanted = np.clip((picture + plain(picture)).numpy(), -1, 1)
+        np.testing.assert_allclose(added(picture).numpy(), wanted, atol=1e-6)

@@ -8,6 +8,7 @@ dropout, as published.
 from __future__ import annotations
 
 from torch import Tensor, nn
+from torch.nn.functional import hardtanh
 
 from learnaug.nets.rng import keyed
 from learnaug.seeds import Seeds
@@ -68,9 +69,26 @@ class Block(nn.Module):
         return out
 
 
+class Skip(nn.Module):
+    """A net whose output is added to its input: float [B, C, H, W] in [-1, 1] -> the same."""
+
+    def __init__(self, body: nn.Module) -> None:
+        super().__init__()
+        self.body = body
+
+    def forward(self, pictures: Tensor) -> Tensor:
+        """Return the pictures with what the net adds, cut to [-1, 1]."""
+        return hardtanh(pictures + self.body(pictures))
+
+
 def generator(
-    channels: int, *, blocks: int, width: int = 64, seeds: Seeds | None = None
-) -> nn.Sequential:
+    channels: int,
+    *,
+    blocks: int,
+    width: int = 64,
+    skip: bool = False,
+    seeds: Seeds | None = None,
+) -> nn.Module:
     """Return a generator: [B, channels, H, W] in [-1, 1] -> the same shape and range.
 
     A 7 x 7 convolution, two of stride 2, the residual blocks, two transposed ones, 7 x 7 and tanh.
@@ -79,6 +97,7 @@ def generator(
         channels: of a picture.
         blocks: residual blocks; `blocks_of` tells how many.
         width: maps of the first layer; 64 as published.
+        skip: add the output to the picture (ours): it begins as nearly the picture itself.
         seeds: key the first weights; None: seed 0.
 
     Example:
@@ -86,7 +105,8 @@ def generator(
         11378179
     """
     with keyed(seeds or Seeds(0).child("generator")):
-        return _drawn(_generator(channels, blocks, width))
+        net = _drawn(_generator(channels, blocks, width))
+    return Skip(net) if skip else net
 
 
 def discriminator(

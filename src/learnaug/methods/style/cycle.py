@@ -113,7 +113,7 @@ class Cycle:
         train: the training part; its labels are not looked at.
         style: the other side.
         course: how it is trained.
-        width, blocks, layers: of the nets.
+        nets: width, blocks, layers, and whether the generators add to their input.
         seeds: key the first weights.
         device, precision: where and in which number format.
     """
@@ -123,19 +123,22 @@ class Cycle:
         train: ImageSet,
         style: Style,
         course: Course,
-        nets: tuple[int, int, int],
+        nets: tuple[int, int, int, bool],
         seeds: Seeds,
         device: torch.device,
         precision: str,
     ) -> None:
-        width, blocks, layers = nets
+        width, blocks, layers, skip = nets
         self.train, self.style, self.course = train, style, course
         self.device, self.precision = device, precision
+        channels = train.channels
         made = {
-            name: generator(train.channels, width=width, blocks=blocks, seeds=seeds.child(name))
+            name: generator(
+                channels, width=width, blocks=blocks, skip=skip, seeds=seeds.child(name)
+            )
             for name in ("paint", "back")
         } | {
-            name: discriminator(train.channels, width=width, layers=layers, seeds=seeds.child(name))
+            name: discriminator(channels, width=width, layers=layers, seeds=seeds.child(name))
             for name in ("judge_style", "judge_train")
         }
         fast = torch.channels_last

@@ -18,7 +18,7 @@ from learnaug.seeds import Seeds
 __all__ = ["Painting", "fitted", "painted", "read"]
 
 WEIGHTS = "style.safetensors"
-KEYS = {"styles", "channels", "width", "blocks", "size"}
+KEYS = {"styles", "channels", "width", "blocks", "skip", "size"}
 PART = 32  # pictures painted at a time
 MOST_STYLES, MOST_WIDTH, MOST_BLOCKS = 100, 512, 64
 
@@ -32,7 +32,7 @@ class Painting:
 
     Args:
         nets: name of a style -> its generator, in evaluation mode.
-        channels, width, blocks: of the generators.
+        channels, width, blocks, skip: of the generators.
         size: height and width of the pictures they were trained on, in pixels.
     """
 
@@ -40,6 +40,7 @@ class Painting:
     channels: int
     width: int
     blocks: int
+    skip: bool
     size: tuple[int, int]
     kind: str = field(default="style", init=False)
 
@@ -83,7 +84,7 @@ class Painting:
     def _facts(self) -> dict[str, Any]:
         return {
             "styles": list(self.nets), "channels": self.channels, "width": self.width,
-            "blocks": self.blocks, "size": list(self.size),
+            "blocks": self.blocks, "skip": self.skip, "size": list(self.size),
         }  # fmt: skip
 
 
@@ -96,28 +97,29 @@ def read(folder: Path, facts: dict[str, Any]) -> Painting:
     """
     if faults := _faults(facts):
         raise ConfigError("augmenter.json holds no styles", faults)
-    channels, width, blocks = facts["channels"], facts["width"], facts["blocks"]
+    measures = (facts["channels"], facts["width"], facts["blocks"], facts["skip"])
     tensors = rundir.load_tensors(folder / WEIGHTS)
     with torch.device("meta"):
-        wanted = {n: v.shape for n, v in _net(channels, width, blocks).state_dict().items()}
+        wanted = {n: v.shape for n, v in _net(*measures).state_dict().items()}
     count = len(facts["styles"])
     shapes = {f"{i}.{name}": shape for i in range(count) for name, shape in wanted.items()}
     plain = all(value.dtype == torch.float32 for value in tensors.values())
     if not plain or shapes != {name: value.shape for name, value in tensors.items()}:
         raise ConfigError(
-            f"the weights do not fit {count} generators of width {width} with {blocks} blocks",
+            f"the weights do not fit {count} generators of width {facts['width']} with "
+            f"{facts['blocks']} blocks",
             sorted(set(shapes) ^ set(tensors))[:5] or ["shapes or types differ"],
         )
     nets: dict[str, nn.Module] = {}
     for number, name in enumerate(facts["styles"]):
-        net = _net(channels, width, blocks)
+        net = _net(*measures)
         head = f"{number}."
         net.load_state_dict(
             {key.removeprefix(head): v for key, v in tensors.items() if key.startswith(head)}
         )
         nets[name] = frozen(net)
     height, wide = facts["size"]
-    return Painting(nets, channels, width, blocks, (height, wide))
+    return Painting(nets, *measures, (height, wide))
 
 
 def frozen(net: nn.Module) -> nn.Module:
@@ -155,8 +157,8 @@ def fitted(pictures: Tensor) -> Tensor:
     return pad(pictures, (0, right, 0, low), mode="replicate") if low or right else pictures
 
 
-def _net(channels: int, width: int, blocks: int) -> nn.Module:
-    return generator(channels, width=width, blocks=blocks)
+def _net(channels: int, width: int, blocks: int, skip: bool) -> nn.Module:
+    return generator(channels, width=width, blocks=blocks, skip=skip)
 
 
 def _faults(facts: dict[str, Any]) -> list[str]:
@@ -170,6 +172,7 @@ def _faults(facts: dict[str, Any]) -> list[str]:
         "channels: 1, 3 or 4": _whole(facts["channels"], 1, 4) and facts["channels"] != 2,
         f"width: 1 … {MOST_WIDTH}": _whole(facts["width"], 1, MOST_WIDTH),
         f"blocks: 1 … {MOST_BLOCKS}": _whole(facts["blocks"], 1, MOST_BLOCKS),
+        "skip: true or false": type(facts["skip"]) is bool,
         "size: two positive numbers of pixels": isinstance(size, list)
         and len(size) == 2
         and all(_whole(edge, 1, 10**6) for edge in size),

@@ -50,6 +50,7 @@ class StyleTransfer:
         batch: pictures of each side in an update.
         width: maps of the nets' first layers; 64 as published.
         blocks, layers: of generators and discriminators; 0: by the size of the pictures.
+        skip: generators add to the picture (ours): they begin as nearly the picture itself.
         lr: learning rate of Adam (beta 0.5, 0.999).
         decay: share of the updates, at the end, over which the rate falls to 0 along a line.
         cycle: weight of the way there and back.
@@ -71,6 +72,7 @@ class StyleTransfer:
     width: int = 16
     blocks: int = 0
     layers: int = 0
+    skip: bool = True
     lr: float = 2e-4
     decay: float = 0.5
     cycle: float = 10.0
@@ -144,7 +146,7 @@ class StyleTransfer:
             "warnings": warned,
         }  # fmt: skip
         blocks = self.blocks or blocks_of(data.train.size)
-        maker = Painting(nets, data.train.channels, self.width, blocks, data.train.size)
+        maker = Painting(nets, data.train.channels, self.width, blocks, self.skip, data.train.size)
         acting = Generating(maker, self.per_real, self.ready, seed=seed, told=told)
         return Learned(acting, galleries=tuple(galleries))
 
@@ -157,9 +159,8 @@ class StyleTransfer:
         course = Course(
             updates, self.batch, self.lr, self.decay, self.cycle, self.identity, self.pool
         )
-        measures = (
-            self.width, self.blocks or blocks_of(train.size), self.layers or layers_of(train.size)
-        )  # fmt: skip
+        blocks, layers = self.blocks or blocks_of(train.size), self.layers or layers_of(train.size)
+        measures = (self.width, blocks, layers, self.skip)
         images = recoloured(torch.from_numpy(style.images), train.channels).numpy()
         own = seeds.child("nets", style.name)
         return Cycle(
