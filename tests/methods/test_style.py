@@ -187,7 +187,7 @@ def test_a_loss_that_is_not_finite_stops_it() -> None:
     "setting",
     [
         "updates=5", "batch=1", "width=3", "blocks=2", "layers=2", "lr=0.01", "decay=1", "cycle=1",
-        "skip=false", "identity=0", "pool=0", "which=light", "per_real=3", "ready=false",
+        "skip=true", "identity=0", "pool=0", "which=light", "per_real=3", "ready=false",
     ],
 )  # fmt: skip
 def test_every_setting_is_connected(setting: str, folder: Path) -> None:

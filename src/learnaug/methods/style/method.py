@@ -72,7 +72,7 @@ class StyleTransfer:
     width: int = 16
     blocks: int = 0
     layers: int = 0
-    skip: bool = True
+    skip: bool = False
     lr: float = 2e-4
     decay: float = 0.5
     cycle: float = 10.0
