@@ -85,7 +85,7 @@ IMPORTERS = {
     "interop/__init__.py": "the names of a literal table",
     "nets/factory.py": "MODULE:NAME that the user typed, or their own model object",
 }
-METHOD_TABLES = {"__init__", "table", "folders"}  # these know all methods
+METHOD_TABLES = {"__init__", "table", "folders", "order"}  # these know all methods
 METHOD_TOOLS = {  # these all methods may know
     "base",
     "gallery",

@@ -12,7 +12,11 @@ import contract
 from learnaug.methods import METHODS, published
 from learnaug.ops import Policy, spaces
 
-NEEDED = {"published": "published:name=example"}  # a row that is nothing without settings
+NEEDED = {  # rows that are nothing without settings
+    "published": "published:name=example",
+    "style-transfer": "style-transfer:styles=digits,which=3/5,updates=2,width=2,blocks=1",
+    "style-statistics": "style-statistics:styles=digits,which=3/5",
+}
 NAMES = (*(NEEDED.get(name, name) for name in METHODS), "flip-crop+cutmix")
 
 

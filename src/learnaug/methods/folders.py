@@ -8,7 +8,7 @@ from typing import Any
 
 from learnaug import ops, rundir
 from learnaug.errors import ConfigError
-from learnaug.methods import aws, dagan, generated, merge, safe
+from learnaug.methods import aws, dagan, generated, merge, safe, style
 from learnaug.methods.augmenters import FILE, Chain, PolicyAugmenter
 from learnaug.training import Augmenter
 
@@ -55,7 +55,11 @@ def _load_chain(file: Path, content: dict[str, Any], depth: int) -> Augmenter:
     return Chain(tuple(load_folder(file.parent / name, depth + 1) for name in names or []))
 
 
-MAKERS: dict[str, generated.Reader] = {"dagan": dagan.read}
+MAKERS: dict[str, generated.Reader] = {
+    "dagan": dagan.read,
+    "style": style.read,
+    "style-statistics": style.read_statistics,
+}
 FORMATS: dict[str, Callable[[Path, dict[str, Any], int], Augmenter]] = {
     "learnaug-policy": lambda file, content, depth: PolicyAugmenter(ops.Policy.from_json(content)),
     "learnaug-chain": _load_chain,

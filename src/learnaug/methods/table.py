@@ -18,10 +18,11 @@ from learnaug.methods.dagan import DAGAN
 from learnaug.methods.fixed import Chained, Fixed
 from learnaug.methods.folders import load_folder
 from learnaug.methods.merge import ClassMixup, MeanOfK, SmartAugmentation
-from learnaug.methods.merge.augmenter import require_unmixed
+from learnaug.methods.order import require_order
 from learnaug.methods.published import Published
 from learnaug.methods.safe import SafeAugmentation
 from learnaug.methods.settings import configured, parted
+from learnaug.methods.style import StyleStatistics, StyleTransfer
 from learnaug.methods.timed import Timed
 from learnaug.ops import over, spaces
 from learnaug.ops.sets import OperationSet, operations_of
@@ -54,6 +55,8 @@ class Row:
         takes_ops: whether `--ops` restricts it.
         default: whether a comparison that names no method runs it.
         labels: whether it works within classes, so that it is not for masks.
+        control: the row that does the same with nothing learned; the report holds it against that
+            one, where it was run. "": the random policy `uniform`.
     """
 
     make: Callable[[Operations], Method]
@@ -62,6 +65,7 @@ class Row:
     takes_ops: bool = False
     default: bool = True
     labels: bool = False
+    control: str = ""
 
 
 def _given(policy: Callable[[], ops.Policy]) -> Callable[[Operations], Method]:
@@ -221,11 +225,25 @@ METHODS: dict[str, Row] = {
     ),
     "dagan": Row(
         lambda names: DAGAN(),
-        "a generator makes pictures of a class",
+        "a generator makes other pictures of a picture's class, also of classes it never saw",
         "learned",
-        False,
-        False,
-        True,
+        default=False,
+        labels=True,
+    ),
+    "style-transfer": Row(
+        lambda names: StyleTransfer(),
+        "half the pictures are painted in other styles, by a CycleGAN for each (styles=FOLDER)",
+        "learned",
+        default=False,
+        labels=True,
+        control="style-statistics",
+    ),
+    "style-statistics": Row(
+        lambda names: StyleStatistics(),
+        "half the pictures take on the colours of other styles (styles=FOLDER)",
+        "control",
+        default=False,
+        labels=True,
     ),
     "mean-of-k": Row(
         lambda names: MeanOfK(),
@@ -271,56 +289,11 @@ def resolve(name: str, operations: Operations = None) -> Method:
             f"method {name!r} is not known", where, "`learnaug methods` lists all of them"
         )
     parts = [configured(METHODS[parted(part)[0]].make(operations), part) for part in names]
-    _require_joint_last(names, parts)
-    _require_timed_last(names, parts)
-    _require_unmixed(parts)
+    require_order(names, parts, METHODS)
     for part in parts:
         if isinstance(part, Published):
             part.require()
     return parts[0] if len(parts) == 1 else Chained(tuple(parts))
-
-
-def _require_joint_last(names: list[str], parts: list[Method]) -> None:
-    """Refuse a target that is trained along where more augmentation stands behind it.
-
-    Such a target has not seen the whole chain: nothing of it could be the chain's result.
-    """
-    for place, part in enumerate(names[:-1]):
-        method = parts[place]
-        if not (isinstance(method, SmartAugmentation) and method.joint):
-            continue
-        row, settings = parted(part)
-        frozen = row + "-frozen"
-        other = f"{frozen}:{settings}" if settings else frozen
-        if frozen not in METHODS:
-            other = f"{row}:{settings + ',' if settings else ''}joint=false"
-        whole = "+".join([*names[:place], other, *names[place + 1 :]])
-        behind = "+".join(names[place + 1 :])
-        raise UsageError(
-            f"{part!r} trains its target along, and that target would never see {behind!r}, which "
-            "stands behind it",
-            mend=f"{whole} trains a fresh target with all of the chain",
-        )
-
-
-def _require_timed_last(names: list[str], parts: list[Method]) -> None:
-    """Refuse what stands behind a timed policy: a chain keeps the times of its last member only."""
-    for place, part in enumerate(parts[:-1]):
-        if isinstance(part, Timed):
-            front = "+".join([*names[:place], *names[place + 1 :], names[place]])
-            raise UsageError(
-                f"{names[place]!r} must be the last of a chain, which keeps the times of no other",
-                mend=f"{front} has it last",
-            )
-
-
-def _require_unmixed(parts: list[Method]) -> None:
-    """Refuse what mixes classes in front of what merges within a class, before anything runs."""
-    merging = (SmartAugmentation, MeanOfK, ClassMixup)
-    last = max((place for place, part in enumerate(parts) if isinstance(part, merging)), default=0)
-    for part in parts[:last]:
-        if isinstance(part, Fixed):
-            require_unmixed(part.augmenter)
 
 
 def is_learned(name: str) -> bool:

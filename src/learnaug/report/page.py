@@ -209,7 +209,7 @@ def _content(facts: Facts) -> Json:
         "data_name": _data(facts).get("name") or facts.plan.get("source") or "this data",
         "verdicts": [_verdict(facts, one) for one in (facts.verdict, facts.second) if one],
         "forest": forest,
-        "control": words.control(facts, table),
+        "controls": words.controls(facts, table),
         "todo": words.todo(facts),
         "numbers": words.headline_numbers(facts),
         "gaps": words.gaps(facts),

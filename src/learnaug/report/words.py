@@ -9,13 +9,14 @@ from collections import Counter
 from collections.abc import Sequence
 from statistics import fmean
 
+from learnaug.methods import METHODS, rows_of
 from learnaug.report.collect import Facts, Predictions
 from learnaug.report.tables import Arm, Pair, counts, pairs, peak_and_last
 from learnaug.report.values import Json, integers, mapping, names, number
 
 __all__ = [
     "balance",
-    "control",
+    "controls",
     "error_change",
     "gaps",
     "headline_numbers",
@@ -30,7 +31,51 @@ PARTS = ("train", "valid", "test")
 PART_NAMES = {"train": "training", "valid": "validation", "test": "test (sealed)"}
 
 
-def control(facts: Facts, table: Sequence[Arm]) -> str:
+def controls(facts: Facts, table: Sequence[Arm]) -> list[str]:
+    """Return how what was learned stands beside what does the same with nothing learned.
+
+    That is the control that its row of METHODS names, for each such method that was screened, and
+    the random policy for any other learned candidate.
+    """
+    means = {arm.method: arm for arm in table if arm.stage == "screen" and arm.mean is not None}
+    held = [(mine, other) for mine in means for other in means if other != mine]
+    found = [
+        _beside(means[mine], means[other])
+        for mine, other in held
+        if rows_of(other) == _unlearned(mine)
+    ]
+    if _unlearned(facts.candidate):
+        named = any(rows_of(other) == _unlearned(facts.candidate) for other in means)
+        lacking = "+".join(_unlearned(facts.candidate))
+        missing = f"Control: {lacking} has no finished run, so learning is unchecked."
+        return found if named else [*found, missing]
+    random = _random(facts, table)
+    return [*found, random] if random else found
+
+
+def _unlearned(method: str) -> list[str]:
+    """Return the rows of the (chained) control that a method's row names; [] where none does."""
+    rows = rows_of(method) if method else []
+    known = [METHODS[row].control if row in METHODS else "" for row in rows]
+    return [other or row for row, other in zip(rows, known, strict=True)] if any(known) else []
+
+
+def _beside(mine: Arm, other: Arm) -> str:
+    gap = 100 * ((mine.mean or 0.0) - (other.mean or 0.0))
+    where = f"(validation part, n = {len(mine.scores)} and {len(other.scores)} runs)"
+    if gap <= 0:
+        return (
+            f"Control: {other.method}, which learns nothing, does as well as {mine.method}: it is "
+            f"{abs(gap):.1f} points above it {where}. What was learned added nothing that these "
+            "runs can show."
+        )
+    return (
+        f"Control: {mine.method} is {gap:.1f} points above {other.method}, which does the same "
+        f"with nothing learned {where}; this comparison is no claim."
+    )
+
+
+def _random(facts: Facts, table: Sequence[Arm]) -> str:
     """Return how a learned candidate stands beside the random policy; "" for a fixed one."""
     learned = any(run.learned for run in facts.runs if run.method == facts.candidate)
     if not (facts.candidate and (learned or facts.second)):

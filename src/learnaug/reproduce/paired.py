@@ -9,7 +9,7 @@ import numpy as np
 from learnaug.methods import METHODS, rows_of
 from learnaug.reproduce.cost import trainings
 from learnaug.reproduce.page import aligned, sizes
-from learnaug.reproduce.rows import Block, Figure, Scale
+from learnaug.reproduce.rows import STYLES, Block, Figure, Line, Scale
 from learnaug.study import Pairs, words_of
 
 __all__ = ["COMMON", "UNITS", "built", "lines_of", "told"]
@@ -54,7 +54,10 @@ def told(block: Block, scale: Scale, pairs: Pairs | None, absent: str) -> list[d
     rows = []
     for line in block.lines:
         method = line.at(scale)
+        arm = _arm(pairs, line, method)
         state = absent or ("" if built(method) else "not built yet")
+        if line.styles and pairs and not arm:
+            state = state or f"no data: {line.styles.name}"
         row: dict[str, Any] = {
             "block": block.key,
             "name": line.name,
@@ -71,11 +74,23 @@ def told(block: Block, scale: Scale, pairs: Pairs | None, absent: str) -> list[d
             "scores": {},
             "errors": [],
         }
-        if pairs and not state and method in pairs.arms:
-            row |= _figures(pairs, method) | {"rival": _rival(pairs, method, block.rival)}
-            row |= _relative(pairs, method)
+        if pairs and not state and arm:
+            row |= _figures(pairs, arm) | {"rival": _rival(pairs, arm, block.rival)}
+            row |= _relative(pairs, arm)
         rows.append(row)
     return rows
+
+
+def _arm(pairs: Pairs | None, line: Line, method: str) -> str:
+    """Return the name under which a line's method was run; "" where it was not.
+
+    Wherever its styles lay then.
+    """
+    if pairs is None or not line.styles:
+        return method if pairs and method in pairs.arms else ""
+    front, _, back = method.partition(STYLES)
+    found = (arm for arm in pairs.arms if arm.startswith(front) and arm.endswith(back))
+    return next(found, "")
 
 
 def lines_of(block: Block, scale: Scale, rows: list[dict[str, Any]]) -> tuple[str, list[str]]:

@@ -11,11 +11,12 @@ from learnaug.data import ImageSet
 from learnaug.training import Recipe
 
 __all__ = [
-    "AnyBlock", "AnyTable", "Audit", "AuditTable", "Block", "Figure", "Generator", "Line",
-    "Proxies", "ProxyLine", "ProxyTable", "Scale", "Size", "Source", "Table", "Tuning",
+    "STYLES", "AnyBlock", "AnyTable", "Audit", "AuditTable", "Block", "Figure", "Generator",
+    "Line", "Proxies", "ProxyLine", "ProxyTable", "Scale", "Size", "Source", "Table", "Tuning",
 ]  # fmt: skip
 
 Scale = Literal["small", "paper"]
+STYLES = "{styles}"  # in the method of a line: the path of its styles
 Figure = float | tuple[float, float] | None  # a fraction, a range that the paper gives, or nothing
 
 
@@ -61,6 +62,8 @@ class Line:
         paper: score that the paper reports, a fraction, or the range that it reports.
         note: what a reader has to know about the row.
         at_paper: the method at the scale "paper", where it has other settings; "": the same.
+        styles: pictures that the method takes beside those of the block; "{styles}" in its name
+            stands for their path.
     """
 
     name: str
@@ -68,6 +71,7 @@ class Line:
     paper: Figure = None
     note: str = ""
     at_paper: str = ""
+    styles: Source | None = None
 
     def at(self, scale: Scale) -> str:
         """Return the method at a scale."""

@@ -24,6 +24,7 @@ from learnaug.reproduce import (
 from learnaug.reproduce.found import Found
 from learnaug.reproduce.paired import built, told
 from learnaug.reproduce.rows import (
+    STYLES,
     AnyBlock,
     AnyTable,
     Audit,
@@ -185,9 +186,13 @@ def _pair(
 
     What they use is learned before: what it costs to use it cannot be said without it.
     """
+    for line in (line for block, _ in here for line in block.lines if line.styles):
+        if not place(line.styles, folder):
+            text = f"row {line.name} is left out: {absence(line.styles, folder)}"
+            tell({"event": "note", "text": text})
     givens = _givens([block for block, _ in here], scale, where, folder, tell, settings)
     calls = {
-        block.key: _call(block, path, scale)
+        block.key: _call(block, path, scale, folder)
         | settings
         | {"out": where / block.key, "given": givens.get(block.key)}
         for block, path in here
@@ -220,13 +225,13 @@ def _givens(
     return found
 
 
-def _call(block: Block, path: Path, scale: Scale) -> dict[str, Any]:
+def _call(block: Block, path: Path, scale: Scale, data: Path) -> dict[str, Any]:
     """Return what a block asks of `pairs`; its pictures are read when they are needed."""
     size = block.size(scale)
     return {
         "data": lambda: pictures(block.source, path, size),
-        "methods": methods_of(block, scale), "baseline": block.baseline, "model": block.net(scale),
-        "recipe": size.recipe, "per_class": size.per_class,
+        "methods": methods_of(block, scale, data), "baseline": block.baseline,
+        "model": block.net(scale), "recipe": size.recipe, "per_class": size.per_class,
     }  # fmt: skip
 
 
@@ -276,9 +281,20 @@ def _require_some(rows: list[dict[str, Any]]) -> None:
         raise RunError(f"all {len(errors)} runs failed", errors, "mend the cause, then run again")
 
 
-def methods_of(block: Block, scale: Scale) -> list[str]:
-    """Return what the rows of a block run at a scale, each method once."""
-    methods = (line.at(scale) for line in block.lines)
+def methods_of(block: Block, scale: Scale, data: Path | None = None) -> list[str]:
+    """Return what the rows of a block run at a scale, each method once.
+
+    Args:
+        block: the paper's rows.
+        scale: "small" or "paper".
+        data: folder of the data, where the styles of a row lie; rows whose styles are not there are
+            left out. None: their names say "{styles}".
+    """
+    methods = []
+    for line in block.lines:
+        found = place(line.styles, data) if line.styles and data else None
+        if not (line.styles and data) or found:
+            methods.append(line.at(scale).replace(STYLES, str(found)) if found else line.at(scale))
     return list(dict.fromkeys(method for method in methods if built(method)))
 
 

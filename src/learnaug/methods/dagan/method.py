@@ -50,7 +50,6 @@ class DAGAN:
         generator: folder that `learnaug learn dagan` wrote; "": learn one on the training part.
         per_real: generated pictures for each real one of a batch, 1 … 100.
         ready: whether they are made once for the training part, else anew for each batch.
-        flag: whether they say that they are generated, to a net that asks (`dagan-densenet`).
         select: which of some states of the generator is kept: "classifier" (the accuracy of a net
             on pictures generated of classes that it knows and the generator does not), "critic"
             (the critic's distance on such classes), or "last".
@@ -70,7 +69,7 @@ class DAGAN:
         blocks: halvings of the picture in both nets, at most.
         dropout: of both nets while they learn; of the generator also in use, as noise.
         rotate: whether half of the pairs are turned by a random quarter turn, both alike.
-        flag: whether generated pictures say so, for nets that look at it.
+        flag: whether they say that they are generated, to a net that asks (`dagan-densenet`).
         paper: the sizes and numbers of the paper in place of ours: days on a CPU.
 
     Raises:
@@ -80,7 +79,6 @@ class DAGAN:
     generator: str = ""
     per_real: int = 3
     ready: bool = True
-    flag: bool = True
     select: str = "classifier"
     updates: int = 5_000
     passes: int = 10
@@ -124,11 +122,6 @@ class DAGAN:
             )
         if faults:
             raise ConfigError("the settings of dagan break their rules", faults)
-
-    @property
-    def repeats(self) -> float | None:
-        """Trainings of the target that learning costs: 0 with a generator, else not known."""
-        return 0.0 if self.generator else None
 
     @property
     def actual(self) -> DAGAN:
