@@ -19,7 +19,7 @@ from learnaug.methods import Budget, Learned, Learning, load_augmenter, resolve
 from learnaug.methods.dagan import DAGAN, Drawing
 from learnaug.methods.dagan.adversarial import Adversaries, penalty
 from learnaug.methods.dagan.classes import parted
-from learnaug.methods.dagan.maker import Shape
+from learnaug.methods.dagan.maker import Shape, noise
 from learnaug.methods.dagan.pairs import Pairs, turned
 from learnaug.methods.dagan.selection import Judge, candidates
 from learnaug.seeds import Seeds
@@ -329,16 +329,6 @@ def test_dropout_in_use_is_noise_that_z_keys() -> None:
     assert len(torch.unique(still.generate(images, z), dim=0)) == 1
 
 
-def test_files_of_before_are_read(tmp_path: Path) -> None:
-    """The first folders said neither `flag` nor `dropout`."""
-    learned = learn(small()).augmenter
-    learned.save(tmp_path)
-    content = json.loads((tmp_path / "augmenter.json").read_text())
-    del content["flag"], content["maker"]["dropout"]
-    rundir.write_json(tmp_path / "augmenter.json", content)
-    assert load_augmenter(tmp_path).describe() == learned.describe()
-
-
 def test_without_the_flag_generated_pictures_pass_for_real(tmp_path: Path) -> None:
     data = learning(world()).train
     batch = make_batch(data, np.arange(8))
@@ -354,3 +344,14 @@ def test_without_the_flag_generated_pictures_pass_for_real(tmp_path: Path) -> No
 def test_what_learning_costs() -> None:
     assert DAGAN(generator="somewhere").repeats == 0
     assert DAGAN().repeats is None
+
+
+def test_a_residual_generator_begins_near_its_picture() -> None:
+    images = torch.from_numpy(np.ascontiguousarray(world().images[:8]))
+    z = noise(8, 5, Seeds(3))
+    far = {}
+    for residual in (True, False):
+        shape = Shape(1, (8, 8), 8, 8, 1, 2, 5, dropout=0.0, residual=residual)
+        made = Drawing(shape.build(Seeds(0)), shape).generate(images, z)
+        far[residual] = float((made.float() - images.float()).abs().mean())
+    assert far[True] < 0.3 * far[False]

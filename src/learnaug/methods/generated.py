@@ -260,7 +260,6 @@ def load(folder: Path, content: dict[str, Any], readers: Mapping[str, Reader]) -
         ConfigError: the file breaks the schema, or does not fit the weights.
         DataError: the weights are missing or damaged.
     """
-    content = {"flag": True, **content}  # the first files did not say it
     if content.keys() != KEYS:
         odd = ", ".join(map(repr, sorted(map(str, content.keys() ^ KEYS))))
         raise ConfigError(

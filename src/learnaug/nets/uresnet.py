@@ -14,6 +14,8 @@ from learnaug.nets.rng import chances
 __all__ = ["LEAK", "Dropout", "UResNet", "scales"]
 
 LEAK = 0.2
+KEPT = 2.0  # of the picture, in front of tanh: its black and white stay -0.96 and 0.96
+START = 0.25  # of what is painted on it
 NOISE = (8, 4, 2)  # channels of noise at the first decoder blocks, as in the authors' code
 LARGE = 64  # pixels from which the inner half of the net is twice as wide, as for the paper's faces
 
@@ -33,6 +35,7 @@ class UResNet(nn.Module):
         size: (H, W) in pixels.
         width: channels of a layer; twice as many in the inner half from 64 px on.
         outer: channels of the layers at full size, which cost most.
+        residual: whether it paints a change of its picture (ours), and begins with a small one.
         convs: convolutions of a block, >= 1.
         blocks: scales of the encoder, as many of the decoder; fewer for small pictures.
         noise: numbers that a picture is drawn by.
@@ -51,6 +54,7 @@ class UResNet(nn.Module):
         *,
         width: int = 64,
         outer: int = 64,
+        residual: bool = False,
         convs: int = 4,
         blocks: int = 4,
         noise: int = 100,
@@ -82,6 +86,7 @@ class UResNet(nn.Module):
         self.last = nn.Conv2d(given + channels, outer, 3, padding=1)
         self.last_norm = BatchRenorm(outer)
         self.paint = nn.Conv2d(outer, channels, 3, padding=1)
+        self.residual = residual
 
     def forward(self, images: Tensor, noise: Tensor) -> Tensor:
         """Return what is made of each picture by its own noise."""
@@ -98,7 +103,8 @@ class UResNet(nn.Module):
                 parts.append(drawn.view(len(h), -1, *h.shape[2:]))
             h = block(torch.cat(parts, 1))
         h = self.last(torch.cat([h, images.to(h.dtype)], 1))
-        return torch.tanh(self.paint(self.last_norm(leaky_relu(h, LEAK))).float())
+        painted = self.paint(self.last_norm(leaky_relu(h, LEAK))).float()
+        return torch.tanh(START * painted + KEPT * images if self.residual else painted)
 
 
 class _Block(nn.Module):

@@ -79,12 +79,13 @@ def _omniglot(words: str, first: int, last: int, differs: str = "") -> Source:
     )  # fmt: skip
 
 
+HALF_AN_HOUR = "dagan:updates=3000"  # of one core, at small scale
 LEARNED = Size(28, RECIPE, model=SMALL_NET)
 # One generator serves both tables at small scale: none of the targets is of a background alphabet.
 ALPHABETS = Generator(
     "omniglot-background",
     _omniglot("background alphabets", 0, omniglot.BACKGROUND),
-    "dagan", LEARNED, replace(LEARNED, model=NET), "dagan:paper=true",
+    HALF_AN_HOUR, LEARNED, replace(LEARNED, model=NET), "dagan:paper=true",
 )  # fmt: skip
 DRAWINGS = replace(
     ALPHABETS,

@@ -42,6 +42,7 @@ class Shape:
         width, outer, convs, blocks: of the net.
         noise: length of z.
         dropout: of the scaling layers, in training and in use.
+        residual: whether the net paints a change of its picture.
     """
 
     channels: int
@@ -52,6 +53,7 @@ class Shape:
     blocks: int
     noise: int
     dropout: float = 0.5
+    residual: bool = False
 
     def build(self, seeds: Seeds) -> UResNet:
         """Return the net with first weights drawn from `seeds`."""
@@ -59,6 +61,7 @@ class Shape:
             net = UResNet(
                 self.channels, self.size, width=self.width, outer=self.outer,
                 convs=self.convs, blocks=self.blocks, noise=self.noise, dropout=self.dropout,
+                residual=self.residual,
             )  # fmt: skip
         return net.to(memory_format=torch.channels_last)
 
@@ -149,7 +152,7 @@ class Drawing:
         return {
             "channels": shape.channels, "size": list(shape.size), "width": shape.width,
             "outer": shape.outer, "convs": shape.convs, "blocks": shape.blocks,
-            "noise": shape.noise, "dropout": shape.dropout,
+            "noise": shape.noise, "dropout": shape.dropout, "residual": shape.residual,
         }  # fmt: skip
 
     def save(self, folder: Path) -> dict[str, Any]:
@@ -188,8 +191,8 @@ def read(folder: Path, content: dict[str, Any]) -> Drawing:
 
 def _shape(content: dict[str, Any]) -> Shape:
     names = ("channels", "width", "outer", "convs", "blocks", "noise")
-    content = {"dropout": 0.5, **content}  # the first files did not say it
-    size, source, dropout = content.get("size"), content.get("source"), content["dropout"]
+    known = {*names, "size", "source", "dropout", "residual"}
+    size, source, dropout = (content.get(name) for name in ("size", "source", "dropout"))
     rules = {
         f"{name}: an integer, 1 … {MOST[name]}": type(content.get(name)) is int
         and 1 <= content[name] <= MOST[name]
@@ -201,20 +204,22 @@ def _shape(content: dict[str, Any]) -> Shape:
         and all(type(side) is int and 1 <= side <= MOST["side"] for side in size)
     )
     rules["dropout: a number, 0 <= dropout < 1"] = (
-        type(dropout) in (int, float) and 0 <= dropout < 1
+        isinstance(dropout, int | float) and type(dropout) is not bool and 0 <= dropout < 1
     )
+    rules["residual: true or false"] = type(content.get("residual")) is bool
     rules["source: nothing, or name (text), pictures and classes (integers)"] = source == {} or (
         isinstance(source, dict)
         and source.keys() == {"name", "pictures", "classes"}
         and isinstance(source["name"], str)
         and type(source["pictures"]) is type(source["classes"]) is int
     )
-    if content.keys() != {*names, "size", "source", "dropout"}:
-        rules[f"the keys {', '.join((*names, 'size', 'source', 'dropout'))} and no others"] = False
+    if content.keys() != known:
+        rules[f"the keys {', '.join(sorted(known))} and no others"] = False
     if faults := [rule for rule, holds in rules.items() if not holds]:
         raise ConfigError("the generator of augmenter.json is not described as it must be", faults)
     high, wide = content["size"]
-    return Shape(**{name: content[name] for name in names}, size=(high, wide), dropout=dropout)
+    numbers = {name: content[name] for name in (*names, "dropout", "residual")}
+    return Shape(**numbers, size=(high, wide))
 
 
 def _said(channels: int, size: tuple[int, int]) -> str:

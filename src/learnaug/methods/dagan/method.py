@@ -33,7 +33,7 @@ __all__ = ["DAGAN"]
 PAPER = {
     "updates": 200_000, "width": 64, "outer": 64, "convs": 4, "critic_width": 64, "critic_convs": 5,
     "blocks": 4, "batch": 32, "critic_steps": 5, "lr": 1e-4, "penalty": 10.0, "z": 100,
-    "dropout": 0.5, "passes": 0,
+    "dropout": 0.5, "passes": 0, "residual": False,
 }  # fmt: skip
 SEED_BITS = 63
 ROWS = 8
@@ -68,6 +68,8 @@ class DAGAN:
         critic_convs: convolutions of a block of the critic (the paper: 5).
         blocks: halvings of the picture in both nets, at most.
         dropout: of both nets while they learn; of the generator also in use, as noise.
+        residual: whether the generator paints a change of its picture, at first a small one (ours),
+            in place of a whole new one: classes are kept from the start.
         rotate: whether half of the pairs are turned by a random quarter turn, both alike.
         flag: whether they say that they are generated, to a net that asks (`dagan-densenet`).
         paper: the sizes and numbers of the paper in place of ours: days on a CPU.
@@ -94,6 +96,7 @@ class DAGAN:
     critic_convs: int = 2
     blocks: int = 4
     dropout: float = 0.5
+    residual: bool = True
     rotate: bool = True
     flag: bool = True
     paper: bool = False
@@ -181,7 +184,7 @@ class DAGAN:
         keep.say(cut.note)
         shape = Shape(
             data.train.channels, data.train.size, self.width, self.outer, self.convs, self.blocks,
-            self.z, self.dropout,
+            self.z, self.dropout, self.residual,
         )  # fmt: skip
         updates = self.number(len(cut.source), data.recipe.epochs)
         with forked(device):
