@@ -133,3 +133,25 @@ def test_other_nets_notice_nothing() -> None:
 
     told, untold = (trained(net(), says, epochs=2).state_dict() for says in (True, False))
     assert all(torch.equal(value, untold[name]) for name, value in told.items())
+
+
+def test_smallnet_with_the_flag_is_smallnet_and_one_map_more() -> None:
+    plain = build("smallnet", channels=1, size=(28, 28), classes=5, seeds=Seeds(0))
+    told = build("smallnet-flagged", channels=1, size=(28, 28), classes=5, seeds=Seeds(0))
+    count = [sum(p.numel() for p in net.parameters()) for net in (plain, told)]
+    assert count[1] - count[0] == 9 * (16 + 32 + 32)
+    # Where the weights of the flag are 0 it is the same net.
+    own = [part for part in told.modules() if isinstance(part, nn.Conv2d | nn.Linear)]
+    theirs = [part for part in plain.modules() if isinstance(part, nn.Conv2d | nn.Linear)]
+    for ours, other in zip(own, theirs, strict=True):
+        ours.weight.data.zero_()
+        ours.weight.data[:, : other.weight.shape[1]] = other.weight.data
+        ours.bias.data.copy_(other.bias.data)
+    x = torch.rand(4, 1, 28, 28)
+    assert torch.allclose(told.eval()(x), plain.eval()(x), atol=1e-6)
+    for ours in own[:-2]:
+        ours.weight.data[:, -1] = 1.0
+    with telling(told, torch.tensor([True, False, True, False])):
+        scores = told(x)
+    assert torch.allclose(scores[1::2], told(x)[1::2])
+    assert not torch.allclose(scores[::2], told(x)[::2])

@@ -10,7 +10,7 @@ from typing import Literal
 from torch import nn
 
 from learnaug.nets.b1 import b1
-from learnaug.nets.flagged import dagan_densenet
+from learnaug.nets.flagged import dagan_densenet, flagged_smallnet
 from learnaug.nets.fpn import fpn_densenet121, fpn_small
 from learnaug.nets.pyramidnet import pyramidnet
 from learnaug.nets.resnet import resnet18
@@ -41,6 +41,9 @@ class Row:
 
 NETS: dict[str, Row] = {
     "smallnet": Row(smallnet, "3 convolutions, 2 dense layers (Perez & Wang 2017); fast on a CPU"),
+    "smallnet-flagged": Row(
+        flagged_smallnet, "smallnet that is told which pictures are generated; fast on a CPU"
+    ),
     "b1": Row(b1, "2 convolutions, 2 dense layers (Lemley et al. 2017)"),
     "resnet18": Row(resnet18, "ResNet-18 with a 3x3 stem for small images; 11 million weights"),
     "wrn-16-2": Row(partial(wrn, depth=16, width=2), "wide residual net, 0.7 million weights"),
