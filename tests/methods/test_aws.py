@@ -226,6 +226,30 @@ def test_the_race_finds_the_planted_way() -> None:
         assert found.chosen == found.rounds[-1][0][0]
 
 
+def test_likelihood_that_costs_score_is_not_believed() -> None:
+    class Sure(FakeBench):
+        """The crop gains likelihood, and moves the score by `gains`."""
+
+        gains = 0.0
+
+        def run(self, asks: Sequence[Ask]) -> list[Trial | None]:
+            made = super().run(asks)
+            crops = ["pad_crop" in drawn(ask.policy) for ask in asks]
+            return [
+                replace(t, score=0.5 + self.gains * c)
+                for t, c in zip(made, crops, strict=True)
+                if t
+            ]
+
+    for gains in (-0.1, 0.0, 0.1):
+        bench = Sure(0.05)
+        bench.gains = gains
+        found = race(bench, WAYS, 12, 3, Seeds(0))  # type: ignore[arg-type]
+        assert found.learned
+        assert (found.chosen == WAYS.prior) is (gains < 0)
+        assert found.lost == pytest.approx(max(0.0, -gains))
+
+
 def test_a_race_that_tells_nothing_ends_with_what_it_began_with() -> None:
     class Noise(FakeBench):
         def reward(self, ask: Ask) -> float:

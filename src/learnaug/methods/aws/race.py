@@ -3,9 +3,10 @@
 A short trial from shared weights flatters what augments little: the weights have seen much
 augmentation, and the harm of too little shows late. So the better half of a round goes into the
 next, whose trials are twice as long; TrivialAugment, which the search began with, runs in the first
-and in the last round. Rewards of the first round are read by the model of `screening` with one
-effect for each combination, related to its neighbours, so that half of them need no trial. How far
-chance moves a reward is told by repeats of the prior's trial.
+and in the last round. What comes first there must not have a lower score than it: likelihood alone
+can be gained by being less sure. Rewards of the first round are read by the model of `screening`
+with one effect for each combination, related to its neighbours, so that half of them need no trial.
+How far chance moves a reward is told by repeats of the prior's trial.
 """
 
 from __future__ import annotations
@@ -15,7 +16,7 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
-from learnaug.methods.aws.bench import Ask, Bench
+from learnaug.methods.aws.bench import Ask, Bench, Trial
 from learnaug.methods.aws.screening import LEAST, RELATED, Posterior, alike, posterior
 from learnaug.methods.aws.structure import Structures
 from learnaug.seeds import Seeds
@@ -43,6 +44,8 @@ class Raced:
         repeats: rewards of the prior's other trials in the first round.
         order: int64 [T], the combinations of the first round as they were tried.
         rewards: float [T], theirs.
+        lost: by how much the score of what came first in the last round was below the prior's
+            there; 0 where it was not.
     """
 
     chosen: int
@@ -52,6 +55,7 @@ class Raced:
     repeats: tuple[float, ...]
     order: Ints
     rewards: Floats
+    lost: float = 0.0
 
     @property
     def learned(self) -> bool:
@@ -63,7 +67,7 @@ def race(bench: Bench, ways: Structures, trials: int, rounds: int, seeds: Seeds)
     """Return what trials of combinations find.
 
     The prior where chance explains the rewards of the first round, and where the first of the last
-    round is above it by no more than the noise of a trial.
+    round is above it by no more than the noise of a trial, or has a lower score.
 
     Args:
         bench: makes the trials.
@@ -77,7 +81,7 @@ def race(bench: Bench, ways: Structures, trials: int, rounds: int, seeds: Seeds)
     order = seeds.child("order").numpy().permutation(others)
     first = _round(bench, ways, [ways.prior, *order[: trials - 1]], 0)
     again = _repeats(bench, ways) if len(first) >= LEAST else []
-    rewards = np.array([reward for _, reward in first])
+    rewards = np.array([trial.reward for _, trial in first])
     same = np.array([0, *range(len(first), len(first) + len(again))])
     p = alike(np.append(rewards, again), same, seeds.child("shuffles"))
     noise = float(np.std([*rewards[:1], *again], ddof=1)) if again else 0.0
@@ -88,6 +92,7 @@ def race(bench: Bench, ways: Structures, trials: int, rounds: int, seeds: Seeds)
     if p >= LEVEL:
         return Raced(ways.prior, (_sorted(first),), found, p, tuple(again), tried, rewards)
     ranked, made = [int(way) for way in np.argsort(-found.mean)], [_sorted(first)]
+    last = dict(first)
     for number, count in list(enumerate(sizes(trials, rounds)))[1:]:
         left = ranked[:count]
         if number == rounds - 1 and ways.prior not in left:
@@ -96,11 +101,13 @@ def race(bench: Bench, ways: Structures, trials: int, rounds: int, seeds: Seeds)
         if len(run) < len(left):  # the time was up
             break
         made.append(_sorted(run))
-        ranked = [way for way, _ in made[-1]]
-    chosen, last = ranked[0], dict(made[-1])
-    if last[chosen] - last.get(ways.prior, -np.inf) <= noise:
-        chosen = ways.prior
-    return Raced(chosen, tuple(made), found, p, tuple(again), tried, rewards)
+        ranked, last = [way for way, _ in made[-1]], dict(run)
+    chosen, lost = next(way for way in ranked if way in last), 0.0
+    if ways.prior in last:
+        lost = max(0.0, last[ways.prior].score - last[chosen].score)
+        if lost or last[chosen].reward - last[ways.prior].reward <= noise:
+            chosen = ways.prior
+    return Raced(chosen, tuple(made), found, p, tuple(again), tried, rewards, lost)
 
 
 def sizes(trials: int, rounds: int) -> list[int]:
@@ -113,14 +120,14 @@ def sizes(trials: int, rounds: int) -> list[int]:
     return [max(FINALISTS, round(trials / 2**number)) for number in range(rounds)]
 
 
-def _round(bench: Bench, ways: Structures, left: list[int], number: int) -> list[tuple[int, float]]:
-    """Return the combinations with their rewards, in order; fewer where the time was up."""
+def _round(bench: Bench, ways: Structures, left: list[int], number: int) -> list[tuple[int, Trial]]:
+    """Return the combinations with their trials, in order; fewer where the time was up."""
     asks = [
         Ask(f"round-{number + 1}, {ways.told(way)}", ways.policy(way), length=2**number)
         for way in left
     ]
     made = zip(left, bench.run(asks), strict=True)
-    return [(int(way), trial.reward) for way, trial in made if trial]
+    return [(int(way), trial) for way, trial in made if trial]
 
 
 def _repeats(bench: Bench, ways: Structures) -> list[float]:
@@ -130,5 +137,5 @@ def _repeats(bench: Bench, ways: Structures) -> list[float]:
     return [trial.reward for trial in bench.run(asks) if trial]
 
 
-def _sorted(run: list[tuple[int, float]]) -> tuple[tuple[int, float], ...]:
-    return tuple(sorted(run, key=lambda each: -each[1]))
+def _sorted(run: list[tuple[int, Trial]]) -> tuple[tuple[int, float], ...]:
+    return tuple(sorted(((way, trial.reward) for way, trial in run), key=lambda each: -each[1]))

@@ -198,7 +198,11 @@ def _told_race(found: Found) -> list[str]:
         f"{ways.told(best)}: {margin:+.3f} nats of validation log likelihood over "
         f"{ways.told(ways.prior)} in the last round, which had the same trial"
     )
-    if raced.chosen == ways.prior:
+    if raced.lost:
+        lines.append(
+            f"but its score there is lower by {100 * raced.lost:.1f} points: it stays as it began"
+        )
+    elif raced.chosen == ways.prior:
         lines.append("that is within the noise of a trial: it stays as it began")
     return lines
 
