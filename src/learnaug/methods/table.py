@@ -271,7 +271,8 @@ def resolve(name: str, operations: Operations = None) -> Method:
 
     Raises:
         UsageError: a name is not in METHODS (the nearest one is named), a setting is wrong, or
-            something stands behind a method that trains its target along or acts at its time, or
+            files it names are not there, something stands behind a method that trains its target
+            along or acts at its time, or
             mixes classes in front of one that merges within a class.
 
     Example:
@@ -291,7 +292,7 @@ def resolve(name: str, operations: Operations = None) -> Method:
     parts = [configured(METHODS[parted(part)[0]].make(operations), part) for part in names]
     require_order(names, parts, METHODS)
     for part in parts:
-        if isinstance(part, Published):
+        if isinstance(part, Published | DAGAN | StyleTransfer | StyleStatistics):
             part.require()
     return parts[0] if len(parts) == 1 else Chained(tuple(parts))
 

@@ -136,6 +136,17 @@ class DAGAN:
         """Trainings of the target that the learning costs: none with a generator; else unknown."""
         return 0.0 if self.generator else None
 
+    def require(self) -> None:
+        """Refuse a generator that is not there or damaged, before anything runs.
+
+        A place in braces is filled in by what runs the method.
+
+        Raises:
+            UsageError, ConfigError, DataError: as in `learn`.
+        """
+        if self.generator and "{" not in self.generator:
+            loaded(Path(self.generator))
+
     def config(self) -> dict[str, Any]:
         """Return the settings as plain JSON data."""
         return asdict(self.actual) | {"paper": self.paper}

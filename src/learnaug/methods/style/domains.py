@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
@@ -23,6 +24,7 @@ from learnaug.errors import UsageError, nearest
 __all__ = ["FEW", "LEAST", "Style", "few", "read", "recoloured"]
 
 FEW, LEAST = 1000, 500  # pictures of a domain: fewer are said; from here on the input may come back
+SOURCES = re.compile(r"[a-z0-9-]+|\{[a-z]+\}")  # a built-in set, or a place that is filled in
 LUMA = (0.299, 0.587, 0.114)  # of ITU-R BT.601, as Pillow has it
 
 
@@ -56,11 +58,7 @@ def read(
         UsageError: nothing was named, or what is named is not there (status 66), or unknown.
         DataError: pictures cannot be read.
     """
-    if not styles:
-        raise UsageError(
-            "style transfer needs pictures of a style",
-            mend="style-transfer:styles=FOLDER, whose subfolders are styles",
-        )
+    named(styles)
     data = _scanned(styles, side)
     wanted = which.split("/") if which else list(data.classes)
     known = data.classes
@@ -75,6 +73,21 @@ def read(
         taken = np.isin(data.labels, [known.index(name) for name in wanted])
         return (Style("-".join(wanted) if which else Path(styles).stem, images[taken]),)
     return tuple(Style(name, images[data.labels == data.classes.index(name)]) for name in wanted)
+
+
+def named(styles: str) -> None:
+    """Refuse styles that are not named, or named by a path that is not there.
+
+    Raises:
+        UsageError: nothing is named, or no such file or folder (status 66).
+    """
+    if not styles:
+        raise UsageError(
+            "style transfer needs pictures of a style",
+            mend="style-transfer:styles=FOLDER, whose subfolders are styles",
+        )
+    if not Path(styles).exists() and not SOURCES.fullmatch(styles):
+        raise UsageError(f"styles={styles}: there is no such file or folder", code=66)
 
 
 def _scanned(styles: str, side: int) -> ImageSet:

@@ -18,7 +18,7 @@ from learnaug.methods.base import Budget, Learned, Learning
 from learnaug.methods.gallery import Gallery, present
 from learnaug.methods.generated import FILE, MOST, Generating, load, require_unmixed
 from learnaug.methods.style.cycle import Course, Cycle, enlarged
-from learnaug.methods.style.domains import Style, few, read, recoloured
+from learnaug.methods.style.domains import Style, few, named, read, recoloured
 from learnaug.methods.style.maker import MOST_BLOCKS, MOST_WIDTH, Painting, frozen, painted
 from learnaug.methods.style.maker import read as read_painting
 from learnaug.methods.style.pictures import control_grid, style_grid
@@ -101,6 +101,17 @@ class StyleTransfer:
         ]
         if faults:
             raise ConfigError("the settings of style-transfer break their rules", faults)
+
+    def require(self) -> None:
+        """Refuse styles or a generator that are not there, before anything runs.
+
+        Raises:
+            UsageError, ConfigError, DataError: as in `learn`.
+        """
+        if self.generator:
+            _given(self.generator)
+        else:
+            named(self.styles)
 
     def config(self) -> dict[str, Any]:
         """Return the settings as plain JSON data."""
@@ -194,6 +205,14 @@ class StyleStatistics:
                 f"`1 <= per_real <= {MOST}` must hold and how be one of {', '.join(HOWS)}, but got "
                 f"per_real = {self.per_real} and how = {self.how!r:.40}"
             )
+
+    def require(self) -> None:
+        """Refuse styles that are not there, before anything runs.
+
+        Raises:
+            UsageError: as in `learn`.
+        """
+        named(self.styles)
 
     def config(self) -> dict[str, Any]:
         """Return the settings as plain JSON data."""
