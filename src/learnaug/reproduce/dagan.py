@@ -35,8 +35,9 @@ EQUAL = (
     "real ones are met a quarter as often"
 )
 FEWER = (
-    f"small: SmallNet with the flag in place of DenseNet, which takes four times as long, {UPDATES:,} "
-    "updates with our own recipe in place of 200 epochs with Adam, at most 100 of the target classes"
+    "small: SmallNet with the flag in place of DenseNet, which takes four times as long; "
+    f"{UPDATES:,} updates with our own recipe in place of 200 epochs with Adam; at most 100 of the "
+    "target classes"
 )
 
 
