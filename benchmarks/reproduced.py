@@ -20,7 +20,7 @@ from learnaug.reproduce import PAPERS, Found, read
 HERE = Path(__file__).resolve().parent
 PAGES = [
     HERE.parent / "docs" / "findings" / f"{n}.md"
-    for n in ("merging", "safe-operations", "policy-search")
+    for n in ("merging", "safe-operations", "policy-search", "generated-pictures")
 ]
 BLOCK = re.compile(r"<!-- (\S+) (\S+) -->\n.*?<!-- end -->", re.DOTALL)
 

@@ -69,7 +69,7 @@ class DAGAN:
         blocks: halvings of the picture in both nets, at most.
         dropout: of both nets while they learn; of the generator also in use, as noise.
         residual: whether the generator paints a change of its picture, at first a small one (ours),
-            in place of a whole new one: classes are kept from the start.
+            in place of a whole new one; neither has been shown to keep classes longer.
         rotate: whether half of the pairs are turned by a random quarter turn, both alike.
         flag: whether they say that they are generated, to a net that asks (`dagan-densenet`).
         paper: the sizes and numbers of the paper in place of ours: days on a CPU.
