@@ -299,3 +299,10 @@ def test_neighbours_are_those_of_scipy() -> None:
     assert f"{np.median(far.min(1)):.3g} for real ones, 0 for generated" in grid.words
     assert f"{len(set(near))} different training pictures for real ones" in grid.words
     assert f"{len({image.numpy().tobytes() for image in drawn})} for generated" in grid.words
+
+
+def test_a_lost_class_is_said() -> None:
+    (words,) = warnings({"class_kept": 0.18}, *ENOUGH)
+    assert words.startswith("the class is lost")
+    assert "18%" in words
+    assert warnings({"class_kept": 0.6}, *ENOUGH) == []

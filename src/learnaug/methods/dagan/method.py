@@ -209,6 +209,8 @@ class DAGAN:
             task.generator.load_state_dict(judge.best)
         maker = replace(task.drawing(), source=_source(cut.source))
         figures, galleries = _watched(maker, task, seeds.child("watch"))
+        if judge.name == "classifier" and (chosen := judge.chosen()) is not None:
+            figures["class_kept"] = round(judge.scores[chosen], 6)
         warned = watch.warnings(figures, maker.source["classes"], len(cut.source))
         for words in warned:
             keep.say(words)

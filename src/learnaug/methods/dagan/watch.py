@@ -38,6 +38,7 @@ ALIKE, COPY, MEMORISED = 0.15, 0.2, 0.6
 NEAR_COPY = 0.5  # of the usual distance of real pictures to their nearest training picture
 COPIES = 0.05  # share of generated pictures
 LEAST_CLASSES, LEAST_PICTURES = 100, 1_000
+KEPT = 0.5  # of generated pictures that a net which knows their classes names by these
 
 
 def made(generate: Generate, images: Pictures, z: Tensor) -> Pictures:
@@ -120,7 +121,7 @@ def warnings(figures: dict[str, Any], classes: int, pictures: int) -> list[str]:
     """Return a sentence for each figure that says that something went wrong.
 
     Args:
-        figures: what `watched` returned.
+        figures: what `watched` returned, and "class_kept" where a net was asked.
         classes: that the generator was trained on.
         pictures: of these classes.
 
@@ -146,6 +147,13 @@ def warnings(figures: dict[str, Any], classes: int, pictures: int) -> list[str]:
             "collapse: pictures generated from different classes with one z are "
             f"{figures['input_heeded']:.3g} times as far apart as their inputs: the input is "
             "hardly looked at, so the class is not kept"
+        )
+    if get("class_kept", 1) < KEPT:
+        said.append(
+            "the class is lost: a net that knows the held classes names "
+            f"{figures['class_kept']:.0%} of the pictures generated of them by their class, so "
+            "training on these is training on wrong labels; more updates may mend it, and until "
+            "then do not use it"
         )
     if _memorised(figures):
         said.append(
