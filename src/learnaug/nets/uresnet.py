@@ -14,7 +14,7 @@ from learnaug.nets.rng import chances
 __all__ = ["LEAK", "Dropout", "UResNet", "scales"]
 
 LEAK = 0.2
-KEPT = 2.0  # of the picture, in front of tanh: its black and white stay -0.96 and 0.96
+KEPT = 0.96  # of the picture, so that its black and white are finite in front of tanh
 START = 0.25  # of what is painted on it
 NOISE = (8, 4, 2)  # channels of noise at the first decoder blocks, as in the authors' code
 LARGE = 64  # pixels from which the inner half of the net is twice as wide, as for the paper's faces
@@ -104,7 +104,9 @@ class UResNet(nn.Module):
             h = block(torch.cat(parts, 1))
         h = self.last(torch.cat([h, images.to(h.dtype)], 1))
         painted = self.paint(self.last_norm(leaky_relu(h, LEAK))).float()
-        return torch.tanh(START * painted + KEPT * images if self.residual else painted)
+        return torch.tanh(
+            START * painted + torch.atanh(KEPT * images.float()) if self.residual else painted
+        )
 
 
 class _Block(nn.Module):
