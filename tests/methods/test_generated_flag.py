@@ -53,7 +53,7 @@ def test_the_flag_is_a_setting_and_stays_with_the_file(
 
 
 def test_of_the_method() -> None:
-    method = resolve("dagan:generator=somewhere,flag=false")
+    method = resolve("dagan:generator={given},flag=false")
     assert method.flag is False  # type: ignore[attr-defined]
     assert method.repeats == 0.0  # type: ignore[attr-defined]
     assert resolve("dagan").repeats is None  # type: ignore[attr-defined]
