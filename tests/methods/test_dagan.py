@@ -17,10 +17,11 @@ from learnaug.data import ImageSet, make_batch
 from learnaug.errors import ConfigError, DataError, LearnaugError, RunError, UsageError
 from learnaug.methods import Budget, Learned, Learning, load_augmenter, resolve
 from learnaug.methods.dagan import DAGAN, Drawing
-from learnaug.methods.dagan.adversarial import Adversaries, penalty
+from learnaug.methods.dagan.adversarial import Adversaries, Drawn, penalty
 from learnaug.methods.dagan.classes import parted
+from learnaug.methods.dagan.guide import Guide, knowing
 from learnaug.methods.dagan.maker import Shape, noise
-from learnaug.methods.dagan.pairs import Pairs, turned
+from learnaug.methods.dagan.pairs import Pairs, turned, turns
 from learnaug.methods.dagan.selection import Judge, candidates
 from learnaug.seeds import Seeds
 from learnaug.training import Keep, Recipe, Stopped
@@ -102,10 +103,11 @@ def test_pairs_are_distinct_of_one_class_and_equally_likely() -> None:
             assert share == pytest.approx(1, abs=0.12)
 
 
-def test_half_of_the_pairs_turn_and_both_alike() -> None:
+def test_half_of_the_pairs_turn_and_turn_back() -> None:
     x = torch.arange(2000 * 9.0).view(2000, 1, 3, 3)
-    a, b = turned(x, x + 0.5, Seeds(0).numpy())
-    assert torch.equal(a + 0.5, b)
+    how = turns(2000, (3, 3), Seeds(0).numpy())
+    a = turned(x, how)
+    assert torch.equal(turned(a, -how), x)
     ways = [torch.from_numpy(np.rot90(x.numpy(), k, (2, 3)).copy()) for k in range(4)]
     counts = [int((a == way).flatten(1).all(1).sum()) for way in ways]
     assert sum(counts) == 2000
@@ -115,17 +117,17 @@ def test_half_of_the_pairs_turn_and_both_alike() -> None:
 
 def test_what_is_not_square_turns_upside_down_only() -> None:
     x = torch.arange(400 * 6.0).view(400, 1, 2, 3)
-    a, _ = turned(x, x, Seeds(0).numpy())
+    a = turned(x, turns(400, (2, 3), Seeds(0).numpy()))
     flat = (a == x).flatten(1).all(1) | (a == x.flip(2, 3)).flatten(1).all(1)
     assert flat.all()
     assert 250 < int((a == x).flatten(1).all(1).sum()) < 350
 
 
-def adversaries(**settings: Any) -> Adversaries:
+def adversaries(guide: Guide | None = None, **settings: Any) -> Adversaries:
     method, data = small(**settings), world()
     shape = Shape(1, data.size, method.width, method.outer, method.convs, method.blocks, method.z)
     shape = replace(shape, dropout=method.dropout)
-    return Adversaries(method, shape, data, data, Seeds(4), CPU, "fp32")
+    return Adversaries(method, shape, data, data, Seeds(4), CPU, "fp32", guide)
 
 
 def test_one_update_is_five_steps_of_the_critic_and_one_of_the_generator() -> None:
@@ -160,6 +162,81 @@ def test_the_critic_learns_to_tell_real_from_generated() -> None:
     assert after > before + 0.3
 
 
+def test_the_loss_of_a_guide_is_the_cross_entropy_of_its_scores() -> None:
+    gen = Seeds(0).numpy()
+    weights, made = gen.standard_normal((3, 4)), gen.uniform(-1, 1, (5, 1, 2, 2))
+    net = nn.Sequential(nn.Flatten(), nn.Linear(4, 3, bias=False))
+    net[1].weight.data = torch.from_numpy(weights).float() / 255
+    labels, rows = np.array([2, 0, 1, 1]), np.array([3, 0, 0, 2, 1])
+    found = Guide(net, torch.from_numpy(labels)).loss(torch.from_numpy(made).float(), rows)
+    scores = (made.reshape(5, 4) + 1) / 2 @ weights.T
+    chance = np.exp(scores) / np.exp(scores).sum(1, keepdims=True)
+    expected = -np.log(chance[np.arange(5), labels[rows]]).mean()
+    assert float(found.detach()) == pytest.approx(expected, abs=1e-5)
+
+
+def test_a_guide_sees_upright_pictures() -> None:
+    seen: list[tuple[Tensor, np.ndarray[Any, Any]]] = []
+
+    class Watching(Guide):
+        def loss(self, made: Tensor, rows: np.ndarray[Any, Any]) -> Tensor:
+            seen.append((made.detach(), rows))
+            return super().loss(made, rows)
+
+    class Copying(nn.Module):
+        def forward(self, images: Tensor, z: Tensor) -> Tensor:
+            return images * self.one  # type: ignore[operator]
+
+    net = nn.Sequential(nn.Flatten(), nn.Linear(64, 3))
+    task = adversaries(Watching(net, torch.from_numpy(world().labels)))
+    copying = Copying()
+    copying.one = nn.Parameter(torch.ones(()))
+    task.generator = copying
+    task.steps["generator"] = torch.optim.SGD(copying.parameters(), 0.0)
+    drawn: list[int] = []
+    plain = task.drawn
+
+    def drawing(seeds: Seeds) -> Drawn:
+        found = plain(seeds)
+        drawn.append(int((found.turns > 0).sum()))
+        return found
+
+    task.drawn = drawing  # type: ignore[method-assign]
+    for update in range(3):
+        task._generate(update, Seeds(update))
+    assert sum(drawn) > 0  # some were turned for the critic
+    for made, rows in seen:
+        real = torch.from_numpy(world().images[rows]).float() / 127.5 - 1
+        torch.testing.assert_close(made, real)
+
+
+def test_a_guide_keeps_the_class_of_what_is_generated() -> None:
+    own, model = knowing(world(), 200, Seeds(2), CPU, "fp32", Keep())
+    guide = Guide(model.requires_grad_(False), torch.from_numpy(own.labels))
+    losses = {}
+    for weight in (0.0, 2.0):
+        task = adversaries(
+            guide, class_weight=weight, critic_steps=1, lr=3e-3, dropout=0.0, residual=False
+        )
+        with nets.forked():
+            for update in range(80):
+                task.step(update, Seeds(0))
+                if update == 59:
+                    task.measure(60)
+        losses[weight] = task.measure(80)["class_loss"]
+    assert losses[2.0] < 0.5 * losses[0.0]
+
+
+def test_without_its_weight_there_is_no_guide(monkeypatch: pytest.MonkeyPatch) -> None:
+    plain, guided = weights(learn(small(class_weight=0.0))), weights(learn(small()))
+    assert not all(torch.equal(plain[name], guided[name]) for name in plain)
+    one_class = world(classes=1, each=12)
+    monkeypatch.setattr(Guide, "of", staticmethod(lambda *args: pytest.fail("a guide is trained")))
+    assert weights(learn(small(class_weight=0.0))).keys() == plain.keys()
+    learn(small(), learning(one_class))  # there is nothing to tell apart
+    assert DAGAN(paper=True).actual.class_weight == 0
+
+
 def test_no_finite_loss_no_step() -> None:
     task = adversaries()
     with torch.no_grad():
@@ -168,11 +245,12 @@ def test_no_finite_loss_no_step() -> None:
         task.step(0, Seeds(0))
 
 
-def test_stopped_and_resumed_is_the_same_bits(tmp_path: Path) -> None:
+@pytest.mark.parametrize("at", [3, 51])  # while the guide learns, and while the generator does
+def test_stopped_and_resumed_is_the_same_bits(tmp_path: Path, at: int) -> None:
     method = small(updates=6, select="critic", critic_steps=2)
     whole = learn(method)
     asked = iter(range(100))
-    keep = Keep(tmp_path / "checkpoints", stop=lambda: next(asked) == 3)
+    keep = Keep(tmp_path / "checkpoints", stop=lambda: next(asked) == at)
     with pytest.raises(Stopped):
         learn(method, keep=keep)
     again = learn(method, keep=Keep(tmp_path / "checkpoints"))
@@ -343,7 +421,18 @@ def test_without_the_flag_generated_pictures_pass_for_real(tmp_path: Path) -> No
 
 def test_what_learning_costs() -> None:
     assert DAGAN(generator="somewhere").repeats == 0
-    assert DAGAN().repeats is None
+    assert DAGAN().repeats == 1
+
+
+def test_progress_goes_from_guide_to_judge_to_generator() -> None:
+    told: list[float] = []
+    learn(small(select="classifier"), learning(world(classes=24)), Keep(progress=told.append))
+    assert told == sorted(told)
+    assert told[-1] == pytest.approx(1.0)
+    # 14 and 3 classes with about 4 and 6 pictures each, a twelfth of an update of the generator
+    steps = np.diff([0.0, *told])
+    assert steps[-4:] == pytest.approx([steps[-1]] * 4)
+    assert steps[-1] == pytest.approx(12 * steps[0], rel=0.35)
 
 
 def test_a_residual_generator_begins_near_its_picture() -> None:

@@ -53,12 +53,17 @@ class Pupil:
     fault: bool = False
     own_loop: bool = False
     repeats: float | None = None
+    pace: str = ""
 
     def learn(self, data: Learning, *, keep: Keep, seeds: Any, **named: Any) -> Learned:
         if self.fault:
             raise TypeError("a fault in the user's net")
         self.clock.now += READY
         updates = data.recipe.updates(len(data.train))
+        if self.pace:
+            run(Steps(self.clock, LEARNING / 10), 20, seeds, keep.part("guide", 0.0, 2 / 102))
+            run(Steps(self.clock, LEARNING), 100, seeds, keep.part("own", 2 / 102, 100 / 102))
+            return Learned(Fixed(Policy((), "none")).augmenter)
         for _ in range(0 if self.own_loop else self.loops):
             run(Steps(self.clock, LEARNING), updates, seeds, keep)
         policy = Fixed(Policy((), "none")).augmenter
@@ -90,6 +95,8 @@ def clock(monkeypatch: pytest.MonkeyPatch) -> Clock:
         "thrice": Pupil(clock, joint=True, loops=3), "fault": Pupil(clock, True, fault=True),
         "other": Pupil(clock, True, own_loop=True), "endless": Pupil(clock, False, loops=200),
         "loaded": Pupil(clock, False, own_loop=True, repeats=0.0),
+        "paced": Pupil(clock, False, repeats=1.0, pace="epochs"),
+        "fixed": Pupil(clock, False, repeats=1.0, pace="fixed"),
     }  # fmt: skip
     for name, pupil in rows.items():
         monkeypatch.setitem(METHODS, name, Row(lambda names, p=pupil: p, "", "learned"))
@@ -146,6 +153,18 @@ def test_what_was_learned_before_costs_a_plain_run(clock: Clock, world: World) -
     probe = Probe(Stop(), limit=1e9)
     for name in ("loaded", "cutout+loaded"):
         assert cost_of(world, name, probe).updates == pytest.approx(updates_of(world) * PLAIN)
+
+
+def test_what_makes_updates_of_its_own_is_timed_by_its_progress(clock: Clock, world: World) -> None:
+    """Twenty cheap updates and a hundred dear ones, whatever the recipe says."""
+    probe, plain = Probe(Stop(), limit=1e9), updates_of(world) * PLAIN
+    for name in ("paced", "cutout+paced"):
+        cost = cost_of(world, name, probe)
+        assert cost.updates == pytest.approx(102 * LEARNING + plain)
+        assert cost.once == pytest.approx(READY)
+    fixed = cost_of(world, "fixed", probe)
+    assert fixed.updates == pytest.approx(plain)
+    assert fixed.once == pytest.approx(READY + 102 * LEARNING)
 
 
 def test_slow_updates_are_timed_by_two(clock: Clock, world: World) -> None:

@@ -14,9 +14,13 @@ from learnaug.methods import use
 from learnaug.seeds import Seeds
 from learnaug.training import Augmenter
 
-__all__ = ["FILE", "Chain", "PolicyAugmenter", "policy_of", "refusal", "traced"]
+__all__ = ["FILE", "Chain", "PolicyAugmenter", "policy_of", "refusal", "require_unmixed", "traced"]
 
 FILE = "augmenter.json"
+MIXING_BEHIND = {  # what works within a class: chains that mix classes behind it
+    "a merge": "smart-augmentation-frozen+mixup, mean-of-k+mixup",
+    "a generator": "dagan+mixup",
+}
 
 
 @dataclass(frozen=True, slots=True)
@@ -168,3 +172,20 @@ def traced(
         batch, more = traced(member, batch, source, seeds.child("chain", index))
         told += more
     return batch, told
+
+
+def require_unmixed(before: Augmenter, what: str) -> None:
+    """Refuse what mixes classes in front of what works within a class.
+
+    Args:
+        before: stands in front.
+        what: works within a class: "a merge", "a generator".
+
+    Raises:
+        UsageError: `before` mixes pictures.
+    """
+    if before.mixes:
+        raise UsageError(
+            f"what stands before {what} must not mix pictures of different classes",
+            mend=f"put mixup or cutmix behind it: {MIXING_BEHIND[what]}",
+        )

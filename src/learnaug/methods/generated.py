@@ -18,10 +18,11 @@ from learnaug import rundir
 from learnaug.data import Batch, ImageSet
 from learnaug.errors import ConfigError, UsageError
 from learnaug.methods import use
+from learnaug.methods.augmenters import require_unmixed
 from learnaug.seeds import Seeds
 from learnaug.training import Augmenter
 
-__all__ = ["FILE", "FORMAT", "MOST", "Generating", "Maker", "Reader", "load", "require_unmixed"]
+__all__ = ["FILE", "FORMAT", "MOST", "Generating", "Maker", "Reader", "given", "load"]
 
 FORMAT = "learnaug-generated"
 FILE = "augmenter.json"
@@ -134,7 +135,7 @@ class Generating:
         Raises:
             UsageError: what stands before mixes classes.
         """
-        require_unmixed(before)
+        require_unmixed(before, "a generator")
         return replace(self, before=before)
 
     def __call__(self, batch: Batch, source: ImageSet | None, seeds: Seeds) -> Batch:
@@ -235,19 +236,6 @@ class Generating:
         return use.apply(self, images, labels, seed=seed, classes=classes)
 
 
-def require_unmixed(before: Augmenter) -> None:
-    """Refuse what mixes classes in front of what generates within a class.
-
-    Raises:
-        UsageError: `before` mixes pictures.
-    """
-    if before.mixes:
-        raise UsageError(
-            "what stands before a generator must not mix pictures of different classes",
-            mend="put mixup or cutmix behind it: dagan+mixup",
-        )
-
-
 def load(folder: Path, content: dict[str, Any], readers: Mapping[str, Reader]) -> Generating:
     """Return the augmenter that `save` wrote.
 
@@ -281,3 +269,30 @@ def load(folder: Path, content: dict[str, Any], readers: Mapping[str, Reader]) -
     maker = readers[content["kind"]](folder, content["maker"])
     ready, told, flag = (content[name] for name in ("ready", "told", "flag"))
     return Generating(maker, per_real, ready, None, seed, told, flag)
+
+
+def given(path: str | Path, method: str, kind: str, reader: Reader) -> tuple[Maker, dict[str, Any]]:
+    """Return the generator of a learned folder, and what its method told of it.
+
+    Args:
+        path: the folder of the augmenter, its parent, or the folder of the run that learned it.
+        method: that learned it, for the words.
+        kind, reader: of the generator.
+
+    Raises:
+        UsageError: there is no such folder (status 66), or it holds another augmenter.
+        ConfigError, DataError: the files are damaged, or the generator is of another kind.
+    """
+    mend = f"give the folder that `learnaug learn {method} DATA --out FOLDER` wrote"
+    top = Path(path)
+    looked = (rundir.augmenter_folder(top), rundir.learned_folder(top), top)
+    folder = next((each for each in looked if (each / FILE).is_file()), None)
+    if folder is None:
+        raise UsageError(f"there is no generator in {str(path)!r}", mend=mend, code=66)
+    content = rundir.read_json(folder / FILE)
+    if not isinstance(content, dict) or content.get("format") != FORMAT:
+        raise UsageError(
+            f"{str(folder)!r} holds an augmenter, but no generator of pictures", mend=mend
+        )
+    found = load(folder, content, {kind: reader})
+    return found.maker, found.told

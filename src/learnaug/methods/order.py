@@ -5,12 +5,11 @@ from __future__ import annotations
 from collections.abc import Collection, Sequence
 
 from learnaug.errors import UsageError
+from learnaug.methods.augmenters import require_unmixed
 from learnaug.methods.base import Method
 from learnaug.methods.dagan import DAGAN
 from learnaug.methods.fixed import Fixed
-from learnaug.methods.generated import require_unmixed as require_whole
 from learnaug.methods.merge import ClassMixup, MeanOfK, SmartAugmentation
-from learnaug.methods.merge.augmenter import require_unmixed
 from learnaug.methods.settings import parted
 from learnaug.methods.style import StyleStatistics, StyleTransfer
 from learnaug.methods.timed import Timed
@@ -35,13 +34,13 @@ def require_order(names: Sequence[str], parts: Sequence[Method], known: Collecti
     """
     _require_joint_last(names, parts, known)
     _require_timed_last(names, parts)
-    for kinds, refuse in ((MERGING, require_unmixed), (GENERATING, require_whole)):
+    for kinds, what in ((MERGING, "a merge"), (GENERATING, "a generator")):
         last = max(
             (place for place, part in enumerate(parts) if isinstance(part, kinds)), default=0
         )
         for part in parts[:last]:
             if isinstance(part, Fixed):
-                refuse(part.augmenter)
+                require_unmixed(part.augmenter, what)
 
 
 def _require_joint_last(

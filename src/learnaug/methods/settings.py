@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from collections.abc import Mapping
 from dataclasses import fields, replace
 from pathlib import Path
 from typing import Any, cast
@@ -10,7 +11,7 @@ from typing import Any, cast
 from learnaug.errors import UsageError, nearest
 from learnaug.methods.base import Method
 
-__all__ = ["GIVEN", "configured", "filled", "parted"]
+__all__ = ["GIVEN", "broken", "configured", "filled", "parted"]
 
 GIVEN = "{given}"  # in a setting: the folder of the augmenter that the study was given
 
@@ -26,6 +27,30 @@ def parted(name: str) -> tuple[str, str]:
     """
     row, _, settings = name.partition(":")
     return row, settings
+
+
+def broken(method: object, rules: Mapping[str, bool]) -> list[str]:
+    """Return a sentence for each setting whose rule does not hold.
+
+    Args:
+        method: a dataclass whose fields are its settings.
+        rules: each names its setting as one of its words, "0 < lr < inf", and whether it holds.
+
+    Example:
+        >>> from dataclasses import dataclass
+        >>> @dataclass(frozen=True)
+        ... class Some:
+        ...     lr: float = 0.0
+        >>> broken(Some(), {"0 < lr": False})
+        ['`0 < lr` must hold, but got 0.0']
+    """
+    names = [field.name for field in fields(cast(Any, method))]
+    return [
+        f"`{rule}` must hold, but got {getattr(method, name)}"
+        for rule, holds in rules.items()
+        for name in names
+        if not holds and name in rule.split()
+    ]
 
 
 def configured(method: Method, name: str) -> Method:

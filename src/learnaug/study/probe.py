@@ -11,7 +11,7 @@ import numpy as np
 from learnaug import rundir
 from learnaug.data import ImageSet
 from learnaug.data.batch import evenly
-from learnaug.methods import Budget, Learned, Learning, is_learned, rows_of
+from learnaug.methods import Budget, Learned, Learning, Method, is_learned, rows_of
 from learnaug.methods.table import augmenter
 from learnaug.study.world import World
 from learnaug.training import Keep, Phase, Recipe, Stopped, choose_device, fit, predict
@@ -134,10 +134,27 @@ def _small_lesson(world: World, name: str, probe: Probe) -> tuple[Learned | None
 
 def _repeats(world: World, name: str) -> float | None:
     """Return how many trainings the members of a chain learn for; None where one cannot tell."""
-    method = world.method(name)
-    members = zip(rows_of(name), getattr(method, "members", (method,)), strict=True)
-    known = [getattr(member, "repeats", None) for row, member in members if is_learned(row)]
+    known = [
+        getattr(member, "repeats", 1.0 if _pace(member) else None)
+        for row, member in _members(world, name)
+        if is_learned(row)
+    ]
     return None if None in known else float(sum(each or 0.0 for each in known))
+
+
+def _members(world: World, name: str) -> list[tuple[str, Method]]:
+    """Return the rows of a chain and their methods.
+
+    A method may say what its learning costs. `repeats`: so many trainings of the target. `pace`: it
+    makes updates of its own number, and its progress is in proportion to its time, which follows
+    the "epochs" of the target or is "fixed".
+    """
+    method = world.method(name)
+    return list(zip(rows_of(name), getattr(method, "members", (method,)), strict=True))
+
+
+def _pace(member: Method) -> str:
+    return str(getattr(member, "pace", ""))
 
 
 def _lesson(world: World, name: str, probe: Probe) -> Cost:
@@ -147,7 +164,9 @@ def _lesson(world: World, name: str, probe: Probe) -> Cost:
     def learn(keep: Keep) -> None:
         _learn(world, name, train, recipe, keep)
 
-    return _timed(learn, recipe.updates(len(train)), probe) + Cost(once=_looks(world, test=False))
+    pace = next((pace for _, member in _members(world, name) if (pace := _pace(member))), "")
+    timed = _timed(learn, recipe.updates(len(train)), probe, pace)
+    return timed + Cost(once=_looks(world, test=False))
 
 
 def _learn(world: World, name: str, train: ImageSet, recipe: Recipe, keep: Keep) -> Learned:
@@ -175,24 +194,40 @@ def _training(world: World, curriculum: tuple[Phase, ...], probe: Probe) -> Cost
     return Cost(_looks(world), updates)  # nothing is made ready but what is loaded once a process
 
 
-def _timed(learn: Callable[[Keep], None], updates: int, probe: Probe) -> Cost:
-    """Return what all updates cost, from those that were made before it was stopped."""
+def _timed(learn: Callable[[Keep], None], updates: int, probe: Probe, pace: str = "") -> Cost:
+    """Return what all updates cost, from those that were made before it was stopped.
+
+    Args:
+        learn: what is timed.
+        updates: that it will make.
+        probe: how closely is measured.
+        pace: where not "", the progress that it tells says how much there is, not `updates`.
+    """
     marks: list[float] = []
-    watch = rundir.stopwatch()
+    shares: list[float] = []  # of the work, done by each mark
+    watch, share = rundir.stopwatch(), 0.0
+
+    def tell(done: float) -> None:
+        nonlocal share
+        share = done
 
     def enough() -> bool:
         marks.append(watch())
+        shares.append(share)
         timed = len(marks) - probe.warm
         late = timed >= 2 and marks[-1] > probe.limit
         return timed >= probe.timed or late or probe.halt()
 
     with contextlib.suppress(Stopped):
-        learn(Keep(stop=enough, say=_silent))
+        learn(Keep(stop=enough, progress=tell, say=_silent))
     if len(marks) < 2:
         return Cost(updates=watch())
     first = min(probe.warm, len(marks) - 1)
     each = (marks[-1] - marks[first - 1]) / (len(marks) - first)
-    return Cost(max(0.0, marks[0] - each), each * updates)
+    ready, whole = max(0.0, marks[0] - each), each * updates
+    if pace and (done := shares[-1] - shares[first - 1]) > 0:
+        whole = (marks[-1] - marks[first - 1]) / done
+    return Cost(ready + whole) if pace == "fixed" else Cost(ready, whole)
 
 
 def _looks(world: World, *, test: bool = True) -> float:

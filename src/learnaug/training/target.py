@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from typing import Any
 
 import numpy as np
@@ -21,7 +22,7 @@ from learnaug.training.forward import autocast, model_of
 from learnaug.training.loop import Keep, run
 from learnaug.training.recipe import Recipe, learning_rate
 
-__all__ = ["Target", "fit", "make_optimiser", "optimiser_tensors", "restore_optimiser"]
+__all__ = ["Target", "below", "fit", "make_optimiser", "optimiser_tensors", "restore_optimiser"]
 
 
 WATCHED = 500  # validation pictures of the learning curve: its cost stays small beside training
@@ -131,8 +132,7 @@ class Target:
 
     def restore(self, tensors: dict[str, Tensor]) -> None:
         """Take back what `tensors` returned, in the memory layout that the weights have now."""
-        weights = {k[6:]: v for k, v in tensors.items() if k.startswith("model.")}
-        self.model.load_state_dict(weights)
+        self.model.load_state_dict(below(tensors, "model"))
         restore_optimiser(self.optimiser, tensors, "optimiser")
 
     def checked_norm(
@@ -159,6 +159,17 @@ class Target:
         )
 
 
+def below(tensors: Mapping[str, Tensor], prefix: str) -> dict[str, Tensor]:
+    """Return what stands under "PREFIX.NAME", by NAME.
+
+    Example:
+        >>> below({"a.b": torch.ones(1), "c": torch.ones(1)}, "a")
+        {'b': tensor([1.])}
+    """
+    start = f"{prefix}."
+    return {k.removeprefix(start): v for k, v in tensors.items() if k.startswith(start)}
+
+
 def optimiser_tensors(optimiser: torch.optim.Optimizer, prefix: str) -> dict[str, Tensor]:
     """Return the optimiser's state under flat names that begin with `prefix`."""
     return {
@@ -169,7 +180,7 @@ def optimiser_tensors(optimiser: torch.optim.Optimizer, prefix: str) -> dict[str
 
 
 def restore_optimiser(
-    optimiser: torch.optim.Optimizer, tensors: dict[str, Tensor], prefix: str
+    optimiser: torch.optim.Optimizer, tensors: Mapping[str, Tensor], prefix: str
 ) -> None:
     """Take back what `optimiser_tensors` returned, in the layout that the weights have now."""
     optimiser.state.clear()  # what an optimiser without a step returned is nothing

@@ -3,24 +3,26 @@
 from __future__ import annotations
 
 import math
-from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any
+from dataclasses import astuple, dataclass
+from typing import TYPE_CHECKING, Any, NamedTuple
 
 import numpy as np
 import torch
+from numpy.typing import NDArray
 from torch import Tensor, nn
 
 from learnaug.data import ImageSet
 from learnaug.errors import RunError
+from learnaug.methods.dagan.guide import Guide
 from learnaug.methods.dagan.maker import Drawing, Shape, noise
-from learnaug.methods.dagan.pairs import Pairs, pixels, turned
+from learnaug.methods.dagan.pairs import Pairs, pixels, turned, turns
 from learnaug.methods.dagan.selection import Judge
 from learnaug.methods.gallery import present
 from learnaug.nets import keyed, reseed
 from learnaug.nets.pair_critic import PairCritic
 from learnaug.seeds import Seeds
 from learnaug.training.forward import autocast
-from learnaug.training.target import optimiser_tensors, restore_optimiser
+from learnaug.training.target import below, optimiser_tensors, restore_optimiser
 
 if TYPE_CHECKING:
     from learnaug.methods.dagan.method import DAGAN
@@ -57,11 +59,28 @@ class _Sums:
 
     distance: float = 0.0  # real less generated
     penalty: float = 0.0
-    count: float = 0.0
+    count: float = 0.0  # steps of the critic
+    named: float = 0.0  # loss of the guide on generated pictures
+    made: float = 0.0  # guided steps of the generator
 
     def means(self) -> dict[str, float]:
         each = max(1.0, self.count)
-        return {"critic_distance": self.distance / each, "penalty": self.penalty / each}
+        found = {"critic_distance": self.distance / each, "penalty": self.penalty / each}
+        return found | ({"class_loss": self.named / self.made} if self.made else {})
+
+
+class Drawn(NamedTuple):
+    """Pairs of a class and noise: float [B, C, H, W] in [-1, 1] twice, and float [B, z].
+
+    `rows` are the positions of the first pictures in the source, `turns` how often both are turned
+    by 90 degrees: int64 [B] each.
+    """
+
+    given: Tensor
+    wanted: Tensor
+    z: Tensor
+    rows: NDArray[np.int64]
+    turns: NDArray[np.int64]
 
 
 class Adversaries:
@@ -69,8 +88,9 @@ class Adversaries:
 
     One update is `critic_steps` steps of the critic, each with fresh pairs and noise, along
     E[D(x_i, G(x_i, z))] - E[D(x_i, x_j)] + penalty E[(|slope| - 1)^2], and one step of the
-    generator along -E[D(x_i, G(x_i, z))]. The point at which the slope is taken lies between x_j
-    and the generated picture; x_i stays.
+    generator along -E[D(x_i, G(x_i, z))] + class_weight E[-log p(class of x_i | G(x_i, z))]. The
+    point at which the slope is taken lies between x_j and the generated picture; x_i stays. p is
+    of the guide, which stays as it is; the paper has none.
 
     Args:
         method: the settings.
@@ -79,6 +99,7 @@ class Adversaries:
         held: pictures of classes that are not learned from, or of the validation part.
         seeds: keys the first weights, and what is shown.
         device, precision: where and in which number format.
+        guide: knows the classes of `source`; None: the critic alone says what a class is.
     """
 
     def __init__(
@@ -90,8 +111,9 @@ class Adversaries:
         seeds: Seeds,
         device: torch.device,
         precision: str,
+        guide: Guide | None = None,
     ) -> None:
-        self.method, self.shape, self.source = method, shape, source
+        self.method, self.shape, self.source, self.guide = method, shape, source, guide
         self.device, self.precision = device, precision
         self.pairs = Pairs.of(source.labels)
         self.generator = shape.build(seeds.child("generator")).to(device)
@@ -134,19 +156,21 @@ class Adversaries:
         self._look(update + 1)
         return total / self.method.critic_steps
 
-    def drawn(self, seeds: Seeds) -> tuple[Tensor, Tensor, Tensor]:
-        """Return pairs of a class, float [B, C, H, W] in [-1, 1] each, and noise."""
+    def drawn(self, seeds: Seeds) -> Drawn:
+        """Return fresh pairs and noise."""
         gen = seeds.child("pairs").numpy()
-        first, second = self.pairs.draw(self.size, gen)
-        both = pixels(self.source, np.concatenate([first, second]), self.device)
-        given, wanted = both.chunk(2)
+        rows, others = self.pairs.draw(self.size, gen)
+        both = pixels(self.source, np.concatenate([rows, others]), self.device)
+        how = np.zeros(self.size, np.int64)
         if self.method.rotate:
-            given, wanted = turned(given, wanted, gen)
+            how = turns(self.size, self.shape.size, gen)
+            both = turned(both, np.concatenate([how, how]))
+        given, wanted = both.chunk(2)
         z = noise(self.size, self.shape.noise, seeds.child("noise"))
-        return given, wanted, z.to(self.device)
+        return Drawn(given, wanted, z.to(self.device), rows, how)
 
     def _criticise(self, update: int, seeds: Seeds) -> float:
-        given, wanted, z = self.drawn(seeds)
+        given, wanted, z, *_ = self.drawn(seeds)
         place = torch.from_numpy(seeds.child("between").numpy().random(self.size, np.float32))
         part = place.to(self.device)[:, None, None, None]
         with autocast(self.device, self.precision):
@@ -164,10 +188,16 @@ class Adversaries:
         return float(loss.detach())
 
     def _generate(self, update: int, seeds: Seeds) -> None:
-        given, _, z = self.drawn(seeds)
+        given, _, z, rows, how = self.drawn(seeds)
         self.critic.requires_grad_(False)
         with autocast(self.device, self.precision):
-            loss = -self.critic(given, self.generator(given, z)).mean()
+            made = self.generator(given, z)
+            loss = -self.critic(given, made).mean()
+            if self.guide:
+                named = self.guide.loss(turned(made, -how), rows)
+                loss = loss + self.method.class_weight * named
+                self.sums.named += float(named.detach())
+                self.sums.made += 1
         self._descend("generator", self.generator, loss, update)
         self.critic.requires_grad_(True)
 
@@ -224,7 +254,7 @@ class Adversaries:
         out |= {f"critic.{k}": v for k, v in self.critic.state_dict().items()}
         for name, optimiser in self.steps.items():
             out |= optimiser_tensors(optimiser, f"adam-{name}")
-        sums = [self.sums.distance, self.sums.penalty, self.sums.count]
+        sums = list(astuple(self.sums))
         out |= {f"look.{update}": look for update, look in self.looks.items()}
         out |= self.judge.tensors()
         return out | {"sums": torch.tensor(sums, dtype=torch.float64)}
@@ -232,10 +262,8 @@ class Adversaries:
     def restore(self, tensors: dict[str, Tensor]) -> None:
         """Take back what `tensors` returned."""
         for name, net in (("generator", self.generator), ("critic", self.critic)):
-            start = len(name) + 1
-            own = {k[start:]: v for k, v in tensors.items() if k.startswith(f"{name}.")}
-            net.load_state_dict(own)
+            net.load_state_dict(below(tensors, name))
             restore_optimiser(self.steps[name], tensors, f"adam-{name}")
-        self.looks = {int(k[5:]): v for k, v in tensors.items() if k.startswith("look.")}
+        self.looks = {int(update): look for update, look in below(tensors, "look").items()}
         self.judge.restore(tensors)
         self.sums = _Sums(*tensors["sums"].tolist())

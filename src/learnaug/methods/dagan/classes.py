@@ -40,11 +40,9 @@ def parted(data: Learning, seeds: Seeds) -> Parted:
     """Return source and held pictures, cut by class where there are enough classes.
 
     Raises:
-        DataError: masks, or no class has two pictures.
+        DataError: no class has two pictures.
     """
     train, valid = data.train, data.valid
-    if train.masks is not None:
-        raise DataError("a generator learns within classes, but this data has masks")
     count = np.bincount(train.labels, minlength=len(train.classes))
     able = np.flatnonzero(count > 1)
     if not len(able):

@@ -4,26 +4,27 @@ from __future__ import annotations
 
 import math
 from dataclasses import asdict, dataclass, replace
-from pathlib import Path
-from typing import Any
+from typing import Any, ClassVar
 
 import numpy as np
 import torch
 
-from learnaug import rundir
 from learnaug.data import ImageSet
-from learnaug.errors import ConfigError, DataError, UsageError, nearest
-from learnaug.methods.augmenters import PolicyAugmenter
+from learnaug.errors import ConfigError, DataError, nearest
+from learnaug.methods.augmenters import require_unmixed
 from learnaug.methods.base import Budget, Learned, Learning
 from learnaug.methods.dagan import pictures, watch
 from learnaug.methods.dagan.adversarial import Adversaries
 from learnaug.methods.dagan.classes import parted
+from learnaug.methods.dagan.guide import COST, Guide, length
+from learnaug.methods.dagan.guide import UPDATES as GUIDED
 from learnaug.methods.dagan.maker import Drawing, Shape, read
 from learnaug.methods.dagan.selection import SELECTIONS, Judge, candidates, classifier
+from learnaug.methods.dagan.selection import UPDATES as JUDGED
 from learnaug.methods.gallery import Gallery, present
-from learnaug.methods.generated import FILE, FORMAT, MOST, Generating, load, require_unmixed
+from learnaug.methods.generated import MOST, Generating, given
+from learnaug.methods.settings import broken
 from learnaug.nets import forked
-from learnaug.ops import Policy
 from learnaug.seeds import Seeds
 from learnaug.training import Keep
 from learnaug.training.loop import trained
@@ -33,7 +34,7 @@ __all__ = ["DAGAN"]
 PAPER = {
     "updates": 200_000, "width": 64, "outer": 64, "convs": 4, "critic_width": 64, "critic_convs": 5,
     "blocks": 4, "batch": 32, "critic_steps": 5, "lr": 1e-4, "penalty": 10.0, "z": 100,
-    "dropout": 0.5, "passes": 0, "residual": False,
+    "dropout": 0.5, "passes": 0, "residual": False, "class_weight": 0.0,
 }  # fmt: skip
 SEED_BITS = 63
 ROWS = 8
@@ -60,6 +61,8 @@ class DAGAN:
         critic_steps: updates of the critic for each of the generator.
         lr: learning rate of both (Adam, betas 0 and 0.9).
         penalty: weight of the penalty on the critic's slope.
+        class_weight: of the loss of a guide, a small net that has learned to name the classes of
+            the source, on what the generator makes of them (ours; 0: no guide, as in the paper).
         z: numbers that a picture is drawn by.
         width: channels of the generator's layers (the paper: 64).
         outer: channels of its layers at the full size of the pictures (the paper: 64).
@@ -88,6 +91,7 @@ class DAGAN:
     critic_steps: int = 5
     lr: float = 5e-4
     penalty: float = 10.0
+    class_weight: float = 2.0
     z: int = 100
     width: int = 32
     outer: int = 16
@@ -100,6 +104,7 @@ class DAGAN:
     rotate: bool = True
     flag: bool = True
     paper: bool = False
+    pace: ClassVar[str] = "epochs"
 
     def __post_init__(self) -> None:
         least = {
@@ -111,14 +116,10 @@ class DAGAN:
             f"1 <= per_real <= {MOST}": 1 <= self.per_real <= MOST,
             "0 < lr < inf": 0 < self.lr < math.inf,
             "0 <= penalty < inf": 0 <= self.penalty < math.inf,
+            "0 <= class_weight < inf": 0 <= self.class_weight < math.inf,
             "0 <= dropout < 1": 0 <= self.dropout < 1,
         }
-        faults = [
-            f"`{rule}` must hold, but got {getattr(self, name)}"
-            for rule, holds in rules.items()
-            for name in self.__dataclass_fields__
-            if not holds and name in rule.split()
-        ]
+        faults = broken(self, rules)
         if self.select not in SELECTIONS:
             faults.append(
                 f"select {self.select!r} is not known; {nearest(self.select, SELECTIONS)}"
@@ -132,9 +133,9 @@ class DAGAN:
         return replace(self, **PAPER, paper=False) if self.paper else self  # type: ignore[arg-type]
 
     @property
-    def repeats(self) -> float | None:
-        """Trainings of the target that the learning costs: none with a generator; else unknown."""
-        return 0.0 if self.generator else None
+    def repeats(self) -> float:
+        """Trainings of the target that the learning costs; 1: told by its `pace`."""
+        return 0.0 if self.generator else 1.0
 
     def require(self) -> None:
         """Refuse a generator that is not there or damaged, before anything runs.
@@ -145,7 +146,7 @@ class DAGAN:
             UsageError, ConfigError, DataError: as in `learn`.
         """
         if self.generator and "{" not in self.generator:
-            loaded(Path(self.generator))
+            _given(self.generator)
 
     def config(self) -> dict[str, Any]:
         """Return the settings as plain JSON data."""
@@ -165,10 +166,10 @@ class DAGAN:
         if data.train.masks is not None:
             raise DataError("a generator works within classes, but this data has masks")
         if data.before:
-            require_unmixed(data.before)
+            require_unmixed(data.before, "a generator")
         own = seeds.child("ready").integer(SEED_BITS)
         if self.generator:
-            maker, told = loaded(Path(self.generator))
+            maker, told = _given(self.generator)
             maker.require(data.train.channels, data.train.size)
             found = {"watch": {}, "notes": told.get("notes", []), "warnings": []}
             galleries: tuple[Gallery, ...] = ()
@@ -198,13 +199,24 @@ class DAGAN:
             self.z, self.dropout, self.residual,
         )  # fmt: skip
         updates = self.number(len(cut.source), data.recipe.epochs)
+        guided = self.class_weight > 0 and len(np.unique(cut.source.labels)) > 1
+        judged = self.select == "classifier" and len(np.unique(cut.held.labels)) > 1
+        work = (
+            COST * guided * length(len(cut.source), GUIDED),
+            COST * judged * length(len(cut.held), JUDGED),
+            float(updates),
+        )
+        guiding, judging, learning = (
+            keep.part(name, sum(work[:i]) / sum(work), work[i] / sum(work))
+            for i, name in enumerate(("guide", "judge", "gan"))
+        )
+        own = (device, budget.precision)
         with forked(device):
-            task = Adversaries(
-                self, shape, cut.source, cut.held, seeds.child("nets"), device, budget.precision
-            )
-            judge = self._judge(task, updates, seeds.child("judge"), budget, keep)
+            guide = Guide.of(cut.source, seeds.child("guide"), *own, guiding) if guided else None
+            task = Adversaries(self, shape, cut.source, cut.held, seeds.child("nets"), *own, guide)
+            judge = self._judge(task, updates, seeds.child("judge"), judging, budget.precision)
             task.watch(updates, judge)
-            trained(task, updates, seeds.child("train"), keep.child("gan"))
+            trained(task, updates, seeds.child("train"), learning)
         if judge.best:
             task.generator.load_state_dict(judge.best)
         maker = replace(task.drawing(), source=_source(cut.source))
@@ -221,13 +233,12 @@ class DAGAN:
         return _frozen(maker), told, galleries
 
     def _judge(
-        self, task: Adversaries, updates: int, seeds: Seeds, budget: Budget, keep: Keep
+        self, task: Adversaries, updates: int, seeds: Seeds, keep: Keep, precision: str
     ) -> Judge:
         """Return who chooses the state that is kept; the last one where there is nothing to ask."""
         held, at = task.held, candidates(updates)
         if self.select == "classifier" and len(np.unique(held.labels)) > 1:
-            none = PolicyAugmenter(Policy((), "none"))
-            score = classifier(held, none, seeds, task.device, budget.precision, keep)
+            score = classifier(held, seeds, task.device, precision, keep)
             return Judge("classifier", at, score)
         if self.select == "critic" and task.distance(seeds) is not None:
             return Judge("critic", at, lambda drawing: -abs(task.distance(seeds) or 0.0))
@@ -269,30 +280,8 @@ def _watched(
     return figures, galleries
 
 
-def loaded(path: Path) -> tuple[Drawing, dict[str, Any]]:
-    """Return the generator of a learned folder, and what its method told of it.
-
-    Args:
-        path: the folder of the augmenter, or the folder of the run that learned it.
-
-    Raises:
-        UsageError: there is no such folder, or it holds another augmenter.
-        ConfigError, DataError: the files are damaged.
-    """
-    folder = next((f for f in (rundir.augmenter_folder(path), rundir.learned_folder(path), path)
-                   if (f / FILE).is_file()), None)  # fmt: skip
-    if folder is None:
-        raise UsageError(
-            f"there is no generator in {str(path)!r}",
-            mend="give the folder that `learnaug learn dagan DATA --out FOLDER` wrote",
-            code=66,
-        )
-    content = rundir.read_json(folder / FILE)
-    if not isinstance(content, dict) or content.get("format") != FORMAT:
-        raise UsageError(
-            f"{str(folder)!r} holds an augmenter, but no generator of pictures",
-            mend="give the folder that `learnaug learn dagan DATA --out FOLDER` wrote",
-        )
-    maker = load(folder, content, {"dagan": read}).maker
-    assert isinstance(maker, Drawing)
-    return maker, content["told"]
+def _given(path: str) -> tuple[Drawing, dict[str, Any]]:
+    """Return the generator of a learned folder, and what its method told of it."""
+    maker, told = given(path, "dagan", "dagan", read)
+    assert isinstance(maker, Drawing)  # by its reader
+    return maker, told

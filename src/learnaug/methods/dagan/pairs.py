@@ -11,7 +11,7 @@ from torch import Tensor
 
 from learnaug.data import ImageSet
 
-__all__ = ["Pairs", "turned"]
+__all__ = ["Pairs", "pixels", "scaled", "turned", "turns"]
 
 Ints = NDArray[np.int64]
 
@@ -59,24 +59,39 @@ class Pairs:
         return self.rows[place], self.rows[other]
 
 
-def turned(given: Tensor, wanted: Tensor, gen: np.random.Generator) -> tuple[Tensor, Tensor]:
-    """Return pairs of which half are turned, both pictures alike, by a random quarter turn.
+def turns(number: int, size: tuple[int, int], gen: np.random.Generator) -> Ints:
+    """Return how often each pair is turned by 90 degrees: int64 [B]; half of them: not at all.
 
     Pictures that are not square are turned by 180 degrees or not at all.
 
     Args:
-        given, wanted: [B, C, H, W].
+        number: of the pairs, B.
+        size: (H, W) of the pictures.
         gen: draws the turns.
     """
-    high, wide = given.shape[2:]
-    step = 1 if high == wide else 2
-    turns = gen.integers(4 // step, size=len(given)) * step
-    turns = np.where(gen.random(len(given)) < 0.5, turns, 0)
-    both = torch.stack([given, wanted])
-    for number in range(step, 4, step):
-        at = torch.from_numpy(np.flatnonzero(turns == number)).to(given.device)
-        both[:, at] = torch.rot90(both[:, at], number, (3, 4))
-    return both[0], both[1]
+    step = 1 if size[0] == size[1] else 2
+    drawn = gen.integers(4 // step, size=number) * step
+    return np.where(gen.random(number) < 0.5, drawn, 0)
+
+
+def turned(images: Tensor, turns: Ints) -> Tensor:
+    """Return pictures turned counter-clockwise, each so often by 90 degrees.
+
+    Args:
+        images: [B, C, H, W].
+        turns: int64 [B]; the number modulo 4 counts.
+
+    Example:
+        >>> x = torch.arange(4.0).view(1, 1, 2, 2)
+        >>> turned(x, np.array([1])).flatten().tolist()
+        [1.0, 3.0, 0.0, 2.0]
+    """
+    out = images
+    for number in range(1, 4):
+        at = torch.from_numpy(turns % 4 == number).to(images.device)
+        if bool(at.any()):
+            out = torch.where(at[:, None, None, None], torch.rot90(images, number, (2, 3)), out)
+    return out
 
 
 def pixels(data: ImageSet, rows: Ints, device: torch.device) -> Tensor:

@@ -10,12 +10,12 @@ import torch
 from torch import Tensor, nn
 
 from learnaug.data import ImageSet
+from learnaug.methods.dagan.guide import knowing
 from learnaug.methods.dagan.maker import Drawing
-from learnaug.nets import build
 from learnaug.seeds import Seeds
-from learnaug.training import Keep, Phase, Recipe, fit
-from learnaug.training.augmenter import Augmenter
+from learnaug.training import Keep
 from learnaug.training.forward import scored
+from learnaug.training.target import below
 
 __all__ = ["SELECTIONS", "Judge", "candidates", "classifier"]
 
@@ -23,7 +23,6 @@ SELECTIONS = ("classifier", "critic", "last")
 CANDIDATES = 6  # states that are looked at, evenly over the second half of the training
 PROBED = 512  # pictures that a state is judged by
 UPDATES = 600  # of the net that judges
-BATCH = 64
 
 Score = Callable[[Drawing], float]
 
@@ -70,7 +69,7 @@ class Judge:
     def restore(self, tensors: dict[str, Tensor]) -> None:
         """Take back what `tensors` returned."""
         self.scores = {int(update): score for update, score in tensors["judge.scores"].tolist()}
-        self.best = {k[5:]: v for k, v in tensors.items() if k.startswith("best.")}
+        self.best = below(tensors, "best")
 
 
 def candidates(updates: int) -> list[int]:
@@ -86,7 +85,6 @@ def candidates(updates: int) -> list[int]:
 
 def classifier(
     held: ImageSet,
-    none: Augmenter,
     seeds: Seeds,
     device: torch.device,
     precision: str,
@@ -96,30 +94,17 @@ def classifier(
 
     Args:
         held: pictures of at least two classes that the generator does not learn from.
-        none: leaves pictures as they are.
         seeds: keys the net, its training and z.
         device, precision: where and in which number format.
-        keep: asked to stop.
+        keep: its checkpoints, and who may stop it.
     """
-    known = np.unique(held.labels)
-    own = _renumbered(held, known)
-    net = build(
-        "smallnet", channels=own.channels, size=own.size, classes=len(known),
-        seeds=seeds.child("net"),
-    )  # fmt: skip
-    size = max(2, min(BATCH, len(own)))
-    updates = min(UPDATES, 4 * len(own))
-    recipe = Recipe(epochs=max(1, round(updates * size / len(own))), batch_size=size)
-    model = fit(
-        net, own, None, (Phase(none),), recipe, seeds=seeds.child("train"), device=device,
-        precision=precision, keep=Keep(stop=keep.stop, late=keep.late),
-    )  # fmt: skip
+    own, model = knowing(held, UPDATES, seeds, device, precision, keep)
     rows = seeds.child("probed").numpy().permutation(len(own))[:PROBED]
     given, labels = torch.from_numpy(own.images[rows]), torch.from_numpy(own.labels[rows])
     real = _accuracy(model, given, labels, device)
     keep.say(
-        f"a net that knows the {len(known):,} classes kept for the choice names {real:.0%} of "
-        "their real pictures, on which it was trained"
+        f"a net that knows the {len(own.classes):,} classes kept for the choice names {real:.0%} "
+        "of their real pictures, on which it was trained"
     )
     return lambda drawing: _accuracy(
         model, drawing.make(given.to(device), seeds.child("z")).cpu(), labels, device
@@ -129,11 +114,3 @@ def classifier(
 def _accuracy(model: nn.Module, images: Tensor, labels: Tensor, device: torch.device) -> float:
     found = scored(model, images.numpy(), device, "fp32")[0].argmax(1)
     return float((found == labels).float().mean())
-
-
-def _renumbered(held: ImageSet, known: np.typing.NDArray[np.int64]) -> ImageSet:
-    """Return the pictures with the numbers 0 … K - 1 for the classes that are there."""
-    return ImageSet(
-        held.name, held.images, np.searchsorted(known, held.labels).astype(np.int64),
-        tuple(held.classes[k] for k in known), held.ids, held.groups, held.parts,
-    )  # fmt: skip

@@ -17,12 +17,13 @@ from learnaug import rundir
 from learnaug.data import Batch, ImageSet, make_batch
 from learnaug.errors import ConfigError, UsageError
 from learnaug.methods import use
+from learnaug.methods.augmenters import require_unmixed
 from learnaug.methods.merge.networks import NETWORKS, Factory, Merger, painted, to_bytes
 from learnaug.methods.merge.partners import Pool, digest_of, pool_of
 from learnaug.seeds import Seeds
 from learnaug.training import Augmenter
 
-__all__ = ["FORMAT", "MAX_K", "How", "Merging", "load", "require_unmixed"]
+__all__ = ["FORMAT", "MAX_K", "How", "Merging", "load"]
 
 FORMAT = "learnaug-merge"
 FILE, WEIGHTS = "augmenter.json", "merger.safetensors"
@@ -88,7 +89,7 @@ class Merging:
         Raises:
             UsageError: what stands before mixes classes.
         """
-        require_unmixed(before)
+        require_unmixed(before, "a merge")
         return replace(self, before=before)
 
     def __call__(self, batch: Batch, source: ImageSet | None, seeds: Seeds) -> Batch:
@@ -216,19 +217,6 @@ class Merging:
     ) -> Any:
         """Augment loose images and labels; see `learnaug.methods.use.apply`."""
         return use.apply(self, images, labels, seed=seed, classes=classes)
-
-
-def require_unmixed(before: Augmenter) -> None:
-    """Refuse what mixes classes in front of what merges within a class.
-
-    Raises:
-        UsageError: `before` mixes pictures.
-    """
-    if before.mixes:
-        raise UsageError(
-            "what stands before a merge must not mix pictures of different classes",
-            mend="put mixup or cutmix behind it: smart-augmentation-frozen+mixup, mean-of-k+mixup",
-        )
 
 
 def load(folder: Path, content: dict[str, Any], network: Factory | None = None) -> Merging:

@@ -21,7 +21,7 @@ from learnaug.methods.merge.partners import Pool
 from learnaug.nets import reseed
 from learnaug.seeds import Seeds
 from learnaug.training.classify import soft_cross_entropy
-from learnaug.training.target import Target, optimiser_tensors, restore_optimiser
+from learnaug.training.target import Target, below, optimiser_tensors, restore_optimiser
 
 if TYPE_CHECKING:
     from learnaug.methods.merge.method import SmartAugmentation
@@ -222,11 +222,10 @@ class Joint(Target):
     def restore(self, tensors: dict[str, Tensor]) -> None:
         """Take back what `tensors` returned."""
         super().restore(tensors)
-        weights = {k[7:]: v for k, v in tensors.items() if k.startswith("merger.")}
-        self.merger.load_state_dict(weights)
+        self.merger.load_state_dict(below(tensors, "merger"))
         restore_optimiser(self.merging, tensors, "merging")
         self.sums = tensors["sums"]
-        self.looks = {int(k[5:]): v for k, v in tensors.items() if k.startswith("look.")}
+        self.looks = {int(update): look for update, look in below(tensors, "look").items()}
 
 
 @contextmanager

@@ -14,9 +14,10 @@ from torch import nn
 from learnaug.data import ImageSet
 from learnaug.data.batch import evenly
 from learnaug.errors import ConfigError, DataError, UsageError, nearest
+from learnaug.methods.augmenters import require_unmixed
 from learnaug.methods.base import Budget, Learned, Learning
 from learnaug.methods.gallery import Gallery
-from learnaug.methods.merge.augmenter import GIVEN, MAX_K, Merging, require_unmixed
+from learnaug.methods.merge.augmenter import GIVEN, MAX_K, Merging
 from learnaug.methods.merge.joint import Joint
 from learnaug.methods.merge.losses import LOSSES, SCHEDULES, Weight
 from learnaug.methods.merge.networks import NETWORKS, Factory, Merger, build
@@ -29,6 +30,7 @@ from learnaug.methods.merge.partners import (
 )
 from learnaug.methods.merge.pictures import of_task
 from learnaug.methods.merge.watch import PROBED, warnings, watch
+from learnaug.methods.settings import broken
 from learnaug.nets import forked
 from learnaug.seeds import Seeds
 from learnaug.training import Keep
@@ -109,13 +111,7 @@ class SmartAugmentation:
             "clip > 0": self.clip > 0,
             "0 < share <= 1": 0 < self.share <= 1,
         }
-        names = [field.name for field in fields(self)]
-        faults = [
-            f"`{rule}` must hold, but got {getattr(self, name)}"
-            for rule, holds in rules.items()
-            for name in names
-            if not holds and name in rule.split()
-        ]
+        faults = broken(self, rules)
         words: dict[str, tuple[str, ...]] = {
             "loss": LOSSES, "compare_in": ("pixels", "features"), "partners": PARTNERS,
             "schedule": tuple(SCHEDULES), "optimiser": OPTIMISERS, "network": tuple(NETWORKS),
@@ -216,7 +212,7 @@ def _require_classes(data: Learning) -> None:
             "pictures are merged within a class, but this data has masks in place of labels"
         )
     if data.before:
-        require_unmixed(data.before)
+        require_unmixed(data.before, "a merge")
 
 
 def _features(data: Learning) -> NDArray[np.float64]:

@@ -18,6 +18,7 @@ from learnaug.ops.sets import OperationSet
 from learnaug.seeds import Seeds
 from learnaug.training import goal_of
 from learnaug.training.forward import Normalise
+from learnaug.training.target import below
 
 __all__ = ["Detectors"]
 
@@ -111,9 +112,8 @@ class Detectors:
         )  # fmt: skip
         blank = torch.zeros(self.channels)
         model = nn.Sequential(Normalise(blank, blank + 1), net)
-        own = {n.partition(".")[2]: t for n, t in self.tensors.items() if n.startswith(f"{fold}.")}
         try:
-            model.load_state_dict(own)
+            model.load_state_dict(below(self.tensors, str(fold)))
         except RuntimeError as error:
             words = str(error).splitlines()[-1].strip()[:200]
             raise ConfigError(f"the detectors do not fit {self.net}", [words]) from error

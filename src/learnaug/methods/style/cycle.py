@@ -19,7 +19,7 @@ from learnaug.methods.style.maker import fitted
 from learnaug.nets.cyclegan import discriminator, generator
 from learnaug.seeds import Seeds
 from learnaug.training.forward import autocast
-from learnaug.training.target import optimiser_tensors, restore_optimiser
+from learnaug.training.target import below, optimiser_tensors, restore_optimiser
 
 __all__ = ["Course", "Cycle", "Pool", "enlarged", "rate_at"]
 
@@ -260,14 +260,12 @@ class Cycle:
         """Take back what `tensors` returned."""
         self.sums = tensors["sums"].clone()
         for name, net in self.nets.items():
-            head = f"{name}."
-            found = {k.removeprefix(head): v for k, v in tensors.items() if k.startswith(head)}
-            net.load_state_dict(found)
+            net.load_state_dict(below(tensors, name))
         for name, optimiser in self.optimisers.items():
             restore_optimiser(optimiser, tensors, name)
         for name, pool in self.pools.items():
-            count = sum(key.startswith(f"pool.{name}.") for key in tensors)
-            pool.kept = [tensors[f"pool.{name}.{i}"].to(self.device) for i in range(count)]
+            kept = below(tensors, f"pool.{name}")
+            pool.kept = [kept[f"{place}"].to(self.device) for place in range(len(kept))]
 
 
 def _adam(nets: tuple[nn.Module, ...], course: Course) -> torch.optim.Optimizer:

@@ -14,6 +14,7 @@ from learnaug import rundir
 from learnaug.errors import ConfigError, UsageError
 from learnaug.nets.cyclegan import LEAST, STEP, generator
 from learnaug.seeds import Seeds
+from learnaug.training.target import below
 
 __all__ = ["Painting", "fitted", "painted", "read"]
 
@@ -113,10 +114,7 @@ def read(folder: Path, facts: dict[str, Any]) -> Painting:
     nets: dict[str, nn.Module] = {}
     for number, name in enumerate(facts["styles"]):
         net = _net(*measures)
-        head = f"{number}."
-        net.load_state_dict(
-            {key.removeprefix(head): v for key, v in tensors.items() if key.startswith(head)}
-        )
+        net.load_state_dict(below(tensors, f"{number}"))
         nets[name] = frozen(net)
     height, wide = facts["size"]
     return Painting(nets, *measures, (height, wide))

@@ -4,19 +4,19 @@ from __future__ import annotations
 
 import math
 from dataclasses import asdict, dataclass
-from pathlib import Path
-from typing import Any
+from typing import Any, ClassVar
 
 import torch
 from torch import Tensor
 
-from learnaug import rundir
 from learnaug.data import ImageSet, make_batch
 from learnaug.data.batch import evenly
-from learnaug.errors import ConfigError, DataError, UsageError
+from learnaug.errors import ConfigError, DataError
+from learnaug.methods.augmenters import require_unmixed
 from learnaug.methods.base import Budget, Learned, Learning
 from learnaug.methods.gallery import Gallery, present
-from learnaug.methods.generated import FILE, MOST, Generating, load, require_unmixed
+from learnaug.methods.generated import MOST, Generating, given
+from learnaug.methods.settings import broken
 from learnaug.methods.style.cycle import Course, Cycle, enlarged
 from learnaug.methods.style.domains import Style, few, named, read, recoloured
 from learnaug.methods.style.maker import MOST_BLOCKS, MOST_WIDTH, Painting, frozen, painted
@@ -78,6 +78,7 @@ class StyleTransfer:
     cycle: float = 10.0
     identity: float = 0.5
     pool: int = 50
+    pace: ClassVar[str] = "fixed"
 
     def __post_init__(self) -> None:
         rules = {
@@ -93,14 +94,13 @@ class StyleTransfer:
             "identity >= 0": 0 <= self.identity < math.inf,
             "pool >= 0": self.pool >= 0,
         }
-        faults = [
-            f"`{rule}` must hold, but got {value}"
-            for rule, holds in rules.items()
-            for name, value in asdict(self).items()
-            if not holds and name in rule.split()
-        ]
-        if faults:
+        if faults := broken(self, rules):
             raise ConfigError("the settings of style-transfer break their rules", faults)
+
+    @property
+    def repeats(self) -> float:
+        """Trainings of the target that the learning costs; 1: told by its `pace`."""
+        return 0.0 if self.generator else 1.0
 
     def require(self) -> None:
         """Refuse styles or a generator that are not there, before anything runs.
@@ -198,6 +198,7 @@ class StyleStatistics:
     per_real: int = 1
     ready: bool = True
     how: str = "channels"
+    repeats: ClassVar[float] = 0.0
 
     def __post_init__(self) -> None:
         if not 1 <= self.per_real <= MOST or self.how not in HOWS:
@@ -241,27 +242,13 @@ def _require_classes(data: Learning) -> None:
     if data.train.masks is not None:
         raise DataError("styled pictures are of one class each, but this data has masks")
     if data.before:
-        require_unmixed(data.before)
+        require_unmixed(data.before, "a generator")
 
 
-def _given(place: str) -> Painting:
-    """Return the generators of a learned folder, of its parent, or of a run's folder."""
-    path = Path(place)
-    looked = (path, rundir.learned_folder(path), rundir.augmenter_folder(path))
-    folder = next((each for each in looked if (each / FILE).is_file()), None)
-    if folder is None:
-        raise UsageError(
-            f"generator={place} must be a folder that `learnaug learn style-transfer` wrote",
-            code=66,
-        )
-    content = rundir.read_json(folder / FILE)
-    kind = content.get("kind") if isinstance(content, dict) else None
-    if kind != "style":
-        raise ConfigError(
-            f'generator={place} must hold an augmenter of kind "style", got {kind!r:.40}'
-        )
-    maker = load(folder, content, {"style": read_painting}).maker
-    assert isinstance(maker, Painting)  # by the table of readers above
+def _given(path: str) -> Painting:
+    """Return the generators of a learned folder."""
+    maker, _ = given(path, "style-transfer", "style", read_painting)
+    assert isinstance(maker, Painting)  # by its reader
     return maker
 
 
