@@ -124,7 +124,11 @@ METHODS: dict[str, Row] = {
         _given(spaces.traditional),
         "half the pictures shifted, zoomed, rotated, flipped, distorted or shaded in hue",
     ),
-    "dagan-standard": Row(_given(spaces.dagan_standard), "noise, shifts, turns", default=False),
+    "dagan-standard": Row(
+        _given(spaces.dagan_standard),
+        "noise, shifts and quarter turns, as beside DAGAN",
+        default=False,
+    ),
     "cutout": Row(_given(spaces.cutout), "a square of half the side is blanked"),
     "mixup": Row(_given(spaces.mixup), "two pictures and their labels are averaged"),
     "cutmix": Row(_given(spaces.cutmix), "a box of another picture is pasted, labels by area"),

@@ -71,6 +71,16 @@ def _sizes(side: int, classes: int, number: int, size: Size) -> tuple[Size, Size
     return replace(small, classes=taken if taken < classes else None), size
 
 
+def _block(
+    key: str, source: Source, generator: Generator, sizes: tuple[Size, Size], *figures: float
+) -> Block:
+    """Return a block of all rows; the paper's figures are those of the first two."""
+    small, paper = sizes
+    return Block(
+        key, source, NET, _lines(*figures), small, paper, STANDARD, RIVAL, generator=generator
+    )
+
+
 def _omniglot(words: str, first: int, last: int, differs: str = "") -> Source:
     """Return some classes of Omniglot, by their ids in order."""
     return Source(
@@ -109,10 +119,8 @@ def _drawn(key: str, source: Source, generator: Generator, number: int, *figures
     per_class = None if number == 15 else number
     assert source.span is not None
     classes = source.span[1] - source.span[0]
-    small, paper = _sizes(28, classes, number, Size(28, RECIPE, per_class=per_class))
-    return Block(
-        key, source, NET, _lines(*figures), small, paper, STANDARD, RIVAL, generator=generator
-    )
+    sizes = _sizes(28, classes, number, Size(28, RECIPE, per_class=per_class))
+    return _block(key, source, generator, sizes, *figures)
 
 
 LETTERS = Source(
@@ -125,11 +133,8 @@ LETTERS = Source(
 
 
 def _letters(number: int, *figures: float) -> Block:
-    small, paper = _sizes(28, 47, number, Size(28, RECIPE, per_class=number, pool=150))
-    return Block(
-        f"emnist-{number}", LETTERS, NET, _lines(*figures), small, paper, STANDARD, RIVAL,
-        generator=DRAWINGS,
-    )  # fmt: skip
+    sizes = _sizes(28, 47, number, Size(28, RECIPE, per_class=number, pool=150))
+    return _block(f"emnist-{number}", LETTERS, DRAWINGS, sizes, *figures)
 
 
 FACES = Source(
@@ -147,11 +152,8 @@ KNOWN_FACES = Generator(
 
 
 def _faces(number: int, *figures: float) -> Block:
-    small, paper = _sizes(32, 498, number, Size(64, RECIPE, per_class=number, pool=100))
-    return Block(
-        f"vgg-face-{number}", FACES, NET, _lines(*figures), small, paper, STANDARD, RIVAL,
-        generator=KNOWN_FACES,
-    )  # fmt: skip
+    sizes = _sizes(32, 498, number, Size(64, RECIPE, per_class=number, pool=100))
+    return _block(f"vgg-face-{number}", FACES, KNOWN_FACES, sizes, *figures)
 
 
 PERSONS = Source(
@@ -171,10 +173,7 @@ KNOWN_PERSONS = Generator(
 def _persons(number: int) -> Block:
     paper = Size(32, replace(RECIPE, batch_size=16), per_class=number)
     small = replace(paper, model=SMALL_NET, recipe=Recipe(epochs=60, batch_size=16))
-    return Block(
-        f"faces-{number}", PERSONS, NET, _lines(), small, paper, STANDARD, RIVAL,
-        generator=KNOWN_PERSONS,
-    )  # fmt: skip
+    return _block(f"faces-{number}", PERSONS, KNOWN_PERSONS, (small, paper))
 
 
 TABLES = {

@@ -26,13 +26,11 @@ class Parted:
     Args:
         source: what generator and critic are trained on.
         held: pictures that neither is trained on, by which the generator is chosen.
-        by_class: whether `held` are classes of their own.
         note: how it was cut, for people.
     """
 
     source: ImageSet
     held: ImageSet
-    by_class: bool
     note: str
 
 
@@ -56,7 +54,7 @@ def parted(data: Learning, seeds: Seeds) -> Parted:
             f"{len(able)} classes are too few to keep some for the choice of the generator: it is "
             "chosen by pictures of the validation part"
         )
-        return Parted(train, valid, False, note)
+        return Parted(train, valid, note)
     number = min(MOST_HELD, max(2, round(HELD * len(able))))
     chosen = seeds.numpy().permutation(able)[:number]
     note = (
@@ -65,7 +63,7 @@ def parted(data: Learning, seeds: Seeds) -> Parted:
     )
     held = _of(train, chosen), _of(valid, chosen)
     source = train.take(np.flatnonzero(~np.isin(train.labels, chosen)))
-    return Parted(source, _joined(train, valid, held), True, note)
+    return Parted(source, _joined(train, valid, held), note)
 
 
 def _of(data: ImageSet, chosen: NDArray[np.int64]) -> NDArray[np.int64]:
