@@ -187,7 +187,7 @@ def test_a_loss_that_is_not_finite_stops_it() -> None:
     "setting",
     [
         "updates=5", "batch=1", "width=3", "blocks=2", "layers=2", "lr=0.01", "decay=1", "cycle=1",
-        "skip=true", "identity=0", "pool=0", "which=light", "per_real=3", "ready=false",
+        "skip=false", "identity=0", "pool=0", "which=light", "per_real=3", "ready=false",
     ],
 )  # fmt: skip
 def test_every_setting_is_connected(setting: str, folder: Path) -> None:
@@ -216,6 +216,16 @@ def test_200_passes_as_published(folder: Path) -> None:
     style = read(str(folder), "light", 18, 3)[0]
     task = method._task(world(), style, Seeds(0), CPU, Budget())  # type: ignore[attr-defined]
     assert task.course.updates == 200 * 12 / 3
+
+
+def test_paper_is_what_was_published() -> None:
+    method = resolve("style-transfer:styles=somewhere,paper=true,per_real=2")
+    told = method.config()
+    assert (told["width"], told["skip"], told["updates"], told["batch"]) == (64, False, 0, 1)
+    assert (told["lr"], told["cycle"], told["identity"], told["pool"]) == (2e-4, 10.0, 0.5, 50)
+    assert (told["paper"], told["per_real"], told["styles"]) == (True, 2, "somewhere")
+    assert method.actual.skip is False  # type: ignore[attr-defined]
+    assert resolve("style-transfer:styles=somewhere").config()["skip"] is True
 
 
 # What is left

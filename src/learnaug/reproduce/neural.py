@@ -36,7 +36,7 @@ GAN = Line(
     "GANs",
     f"style-transfer:{STYLED},updates=300",
     note=f"{PAINTINGS.differs}; CycleGAN trained on the training part of each run, small and short",
-    at_paper=f"style-transfer:{STYLED},width=64,updates=0",
+    at_paper=f"style-transfer:{STYLED},paper=true",
     styles=PAINTINGS,
 )
 COLOURS = Line(

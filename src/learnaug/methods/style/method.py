@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import math
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, replace
 from typing import Any, ClassVar
 
 import torch
@@ -31,6 +31,10 @@ from learnaug.training.loop import trained
 
 __all__ = ["StyleStatistics", "StyleTransfer"]
 
+PAPER = {
+    "updates": 0, "batch": 1, "width": 64, "blocks": 0, "layers": 0, "skip": False, "lr": 2e-4,
+    "decay": 0.5, "cycle": 10.0, "identity": 0.5, "pool": 50,
+}  # fmt: skip
 PUBLISHED_EPOCHS = 200
 COLOURS = 3
 
@@ -50,12 +54,14 @@ class StyleTransfer:
         batch: pictures of each side in an update.
         width: maps of the nets' first layers; 64 as published.
         blocks, layers: of generators and discriminators; 0: by the size of the pictures.
-        skip: generators add to the picture (ours): they begin as nearly the picture itself.
+        skip: generators add to the picture (ours): they begin as nearly the picture itself, and
+            need not learn first to give back what they see.
         lr: learning rate of Adam (beta 0.5, 0.999).
         decay: share of the updates, at the end, over which the rate falls to 0 along a line.
         cycle: weight of the way there and back.
         identity: weight of leaving pictures of the own side alone, as a part of `cycle`.
         pool: former generated pictures that discriminators are shown; 0: the newest alone.
+        paper: the sizes and numbers of the publication in place of ours: days on a CPU.
 
     Raises:
         ConfigError: one or more settings are out of range (all are named).
@@ -67,17 +73,18 @@ class StyleTransfer:
     generator: str = ""
     per_real: int = 1
     ready: bool = True
-    updates: int = 2000
+    updates: int = 1000
     batch: int = 1
     width: int = 16
     blocks: int = 0
     layers: int = 0
-    skip: bool = False
-    lr: float = 2e-4
+    skip: bool = True
+    lr: float = 5e-4
     decay: float = 0.5
-    cycle: float = 10.0
-    identity: float = 0.5
+    cycle: float = 3.0
+    identity: float = 0.1
     pool: int = 50
+    paper: bool = False
     pace: ClassVar[str] = "fixed"
 
     def __post_init__(self) -> None:
@@ -98,6 +105,11 @@ class StyleTransfer:
             raise ConfigError("the settings of style-transfer break their rules", faults)
 
     @property
+    def actual(self) -> StyleTransfer:
+        """The settings that hold: those of the publication where `paper` says so."""
+        return replace(self, **PAPER, paper=False) if self.paper else self  # type: ignore[arg-type]
+
+    @property
     def repeats(self) -> float:
         """Trainings of the target that the learning costs; 1: told by its `pace`."""
         return 0.0 if self.generator else 1.0
@@ -115,7 +127,7 @@ class StyleTransfer:
 
     def config(self) -> dict[str, Any]:
         """Return the settings as plain JSON data."""
-        return asdict(self)
+        return asdict(self.actual) | {"paper": self.paper}
 
     def learn(
         self, data: Learning, *, seeds: Seeds, device: torch.device, budget: Budget, keep: Keep
@@ -133,6 +145,13 @@ class StyleTransfer:
             maker = _given(self.generator)
             told: dict[str, Any] = {"name": "style-transfer", "settings": self.config()}
             return Learned(Generating(maker, self.per_real, self.ready, seed=seed, told=told))
+        return self.actual.taught(data, seeds, device, budget, keep)
+
+    def taught(
+        self, data: Learning, seeds: Seeds, device: torch.device, budget: Budget, keep: Keep
+    ) -> Learned:
+        """Train a CycleGAN for each style; return what paints with them, and pictures."""
+        seed = seeds.child("ready").integer(63)
         height, width = data.train.size
         side = enlarged(max(height, width))
         styles = read(self.styles, self.which, side, COLOURS, together=self.together)
