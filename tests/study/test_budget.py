@@ -60,7 +60,7 @@ class Pupil:
             raise TypeError("a fault in the user's net")
         self.clock.now += READY
         updates = data.recipe.updates(len(data.train))
-        if self.pace:
+        if self.pace and not self.own_loop:
             run(Steps(self.clock, LEARNING / 10), 20, seeds, keep.part("guide", 0.0, 2 / 102))
             run(Steps(self.clock, LEARNING), 100, seeds, keep.part("own", 2 / 102, 100 / 102))
             return Learned(Fixed(Policy((), "none")).augmenter)
@@ -95,8 +95,9 @@ def clock(monkeypatch: pytest.MonkeyPatch) -> Clock:
         "thrice": Pupil(clock, joint=True, loops=3), "fault": Pupil(clock, True, fault=True),
         "other": Pupil(clock, True, own_loop=True), "endless": Pupil(clock, False, loops=200),
         "loaded": Pupil(clock, False, own_loop=True, repeats=0.0),
-        "paced": Pupil(clock, False, repeats=1.0, pace="epochs"),
-        "fixed": Pupil(clock, False, repeats=1.0, pace="fixed"),
+        "paced": Pupil(clock, False, pace="epochs"),
+        "fixed": Pupil(clock, False, pace="fixed"),
+        "had": Pupil(clock, False, own_loop=True, repeats=0.0, pace="epochs"),
     }  # fmt: skip
     for name, pupil in rows.items():
         monkeypatch.setitem(METHODS, name, Row(lambda names, p=pupil: p, "", "learned"))
@@ -151,7 +152,7 @@ def test_what_cannot_be_timed_is_taken_for_some_plain_runs(clock: Clock, world: 
 def test_what_was_learned_before_costs_a_plain_run(clock: Clock, world: World) -> None:
     """A method that says that it learns nothing never asks whether to stop."""
     probe = Probe(Stop(), limit=1e9)
-    for name in ("loaded", "cutout+loaded"):
+    for name in ("loaded", "cutout+loaded", "had"):
         assert cost_of(world, name, probe).updates == pytest.approx(updates_of(world) * PLAIN)
 
 

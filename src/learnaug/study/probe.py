@@ -134,11 +134,10 @@ def _small_lesson(world: World, name: str, probe: Probe) -> tuple[Learned | None
 
 def _repeats(world: World, name: str) -> float | None:
     """Return how many trainings the members of a chain learn for; None where one cannot tell."""
-    known = [
-        getattr(member, "repeats", 1.0 if _pace(member) else None)
-        for row, member in _members(world, name)
-        if is_learned(row)
-    ]
+    learning = [member for row, member in _members(world, name) if is_learned(row)]
+    if any(_pace(member) for member in learning):
+        return 1.0 if any(getattr(member, "repeats", None) != 0 for member in learning) else 0.0
+    known = [getattr(member, "repeats", None) for member in learning]
     return None if None in known else float(sum(each or 0.0 for each in known))
 
 

@@ -110,9 +110,9 @@ class StyleTransfer:
         return replace(self, **PAPER, paper=False) if self.paper else self  # type: ignore[arg-type]
 
     @property
-    def repeats(self) -> float:
-        """Trainings of the target that the learning costs; 1: told by its `pace`."""
-        return 0.0 if self.generator else 1.0
+    def repeats(self) -> float | None:
+        """Trainings of the target that the learning costs: none with a generator; else unknown."""
+        return 0.0 if self.generator else None
 
     def require(self) -> None:
         """Refuse styles or a generator that are not there, before anything runs.
