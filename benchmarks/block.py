@@ -6,16 +6,16 @@
         traditional style-transfer:styles=../shared/data/paintings/paintings.zip,which=monet
 
 For a net that the table does not have, or for a few of its rows. Every run is scored once on the
-sealed test part. Scores, differences to the baseline (95 % t interval) and the mean seconds of a
-run, its learning included, also as multiples of one of the baseline's, go into
-benchmarks/results/block-PAPER-TABLE-BLOCK-MODEL.json. Stopped and called again it goes on.
+sealed test part. Scores, differences to the baseline (95 % t interval), and for each run the
+seconds of its learning and of its target's training, the former also as multiples of the baseline's
+training with that seed, go into benchmarks/results/block-PAPER-TABLE-BLOCK-MODEL.json. Stopped and
+called again it goes on.
 """
 
 from __future__ import annotations
 
 import argparse
 import json
-import sys
 from pathlib import Path
 from typing import Any
 
@@ -32,28 +32,38 @@ RESULTS = Path(__file__).resolve().parent / "results"
 
 def told(found: Pairs) -> dict[str, Any]:
     """Return what the runs found, as plain JSON data: fractions, seconds."""
-    plan = found.plan
-    unit = found.arms[plan.baseline].seconds
-    arms: dict[str, Any] = {}
+    plan, arms = found.plan, dict[str, Any]()
+    unit = seconds(found, plan.baseline)
     for method, arm in found.arms.items():
-        arms[method] = {"scores": [round(arm.scores[seed], 6) for seed in sorted(arm.scores)]}
-        if arm.seconds and unit:
-            arms[method] |= {
-                "seconds": round(arm.seconds, 1), "cost": round(arm.seconds / unit, 2)
-            }  # fmt: skip
+        own, seeds = seconds(found, method), sorted(arm.scores)
+        arms[method] = {
+            "scores": [round(arm.scores[seed], 6) for seed in seeds],
+            "learn_seconds": [round(own[seed]["learn"], 1) for seed in seeds],
+            "train_seconds": [round(own[seed]["train"], 1) for seed in seeds],
+            "learn_in_trainings": [
+                round(own[seed]["learn"] / unit[seed]["train"], 2) for seed in seeds if seed in unit
+            ],
+        }
         paired = found.difference(method)
         if method != plan.baseline and paired:
             arms[method]["difference"] = [
-                round(x, 6) for x in (paired.mean, *(paired.interval or ()))
+                round(value, 6) for value in (paired.mean, *(paired.interval or ()))
             ]
         if arm.errors:
             arms[method]["errors"] = list(arm.errors)
     return {
-        "baseline": plan.baseline,
-        "model": plan.model,
-        "epochs": plan.recipe.epochs,
-        "sizes": found.sizes,
-        "arms": arms,
+        "baseline": plan.baseline, "model": plan.model, "epochs": plan.recipe.epochs,
+        "sizes": found.sizes, "arms": arms,
+    }  # fmt: skip
+
+
+def seconds(found: Pairs, method: str) -> dict[int, dict[str, float]]:
+    """Return the seconds of each finished run of a method, by seed."""
+    return {
+        seed: rundir.read_json(rundir.status_path(rundir.run_folder(found.out, method, seed)))[
+            "seconds"
+        ]
+        for seed in found.arms[method].scores
     }
 
 
@@ -71,9 +81,10 @@ def main() -> None:
     given = parser.parse_args()
     torch.set_num_threads(1)  # one run at a time, on one core
     table = PAPERS[given.paper][given.table]
-    block = next(each for each in table.blocks if each.key == given.block)
-    if not isinstance(block, Block):
-        parser.error(f"{given.block} is no block of pairs")
+    known = {each.key: each for each in table.blocks if isinstance(each, Block)}
+    if given.block not in known:
+        parser.error(f"{given.block} is none of {', '.join(known)}")
+    block = known[given.block]
     where, size = place(block.source, given.data), block.small
     if where is None:
         parser.error(f"{block.source.places[0]} is not in {given.data}")
@@ -85,7 +96,8 @@ def main() -> None:
         out=given.out or Path("learnaug-runs") / f"{given.block}-{model}",
     )  # fmt: skip
     name = f"block-{given.paper}-{given.table}-{given.block}-{model}.json"
-    kept = told(found) | {"origin": rundir.origin(sys.argv)}
+    first = rundir.run_folder(found.out, found.plan.baseline, 0)
+    kept = told(found) | {"origin": rundir.read_json(rundir.origin_path(first))}
     rundir.write_text(RESULTS / name, json.dumps(kept, indent=1) + "\n")
     print(json.dumps(kept["arms"], indent=1))
 
