@@ -16,6 +16,7 @@ from learnaug.ops.sets import OperationSet
 from learnaug.study.job import newest_augmenter
 from learnaug.study.pool import execute
 from learnaug.study.prepare import Request, folder_for, name_of, owned, prepare, workers
+from learnaug.study.probe import trainings
 from learnaug.study.progress import Progress, Say
 from learnaug.study.samples import write_samples
 from learnaug.study.stop import Interrupted, Stop, listening
@@ -175,7 +176,7 @@ def go_on(world: World, *, jobs: int | None, stop: Stop, progress: Progress) -> 
     write_samples(world)
     screen = plan.screen()
     # The baseline and one candidate at least; a rival joins when the candidate is a learned one.
-    progress.start(plan, out, screen, 2 * plan.confirm_seeds)
+    progress.start(plan, out, screen, 2 * plan.confirm_seeds, trainings(world))
     execute(world, screen, workers=number, stop=stop, tell=progress.tell)
     candidate = best(out, plan)
     if candidate and plan.confirm_seeds and not stop():

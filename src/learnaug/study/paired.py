@@ -15,6 +15,7 @@ from learnaug.study.job import finished, read_status
 from learnaug.study.plan import Job, Plan
 from learnaug.study.pool import execute
 from learnaug.study.prepare import Request, folder_for, name_of, owned, prepare, workers
+from learnaug.study.probe import trainings
 from learnaug.study.progress import Progress, Say
 from learnaug.study.stop import Interrupted, Stop, listening
 from learnaug.study.world import World, open_world, overlap
@@ -140,7 +141,7 @@ def pairs(
     )  # fmt: skip
     progress, stop = Progress(say), Stop()
     with _ready(data, out, request, stop, progress, given) as world:
-        progress.start(world.plan, world.out, _jobs(world.plan), 0)
+        progress.start(world.plan, world.out, _jobs(world.plan), 0, trainings(world))
         known = forecast or _forecast(world, jobs, stop)
         if known.runs and not stop():
             counts = f"{known.runs} runs take" if known.runs > 1 else "1 run takes"

@@ -19,7 +19,7 @@ from learnaug.training.forward import model_of
 from learnaug.training.loop import LOG_ROWS
 from learnaug.training.target import SEEN, WATCHED
 
-__all__ = ["Cost", "Probe", "cost_of"]
+__all__ = ["Cost", "Probe", "cost_of", "trainings"]
 
 FACTOR = 3.0  # a learning that cannot be timed costs about so many plain trainings
 TYPICAL = "trivialaugment"  # whose cost of augmenting stands for all that is fixed
@@ -130,6 +130,19 @@ def _small_lesson(world: World, name: str, probe: Probe) -> tuple[Learned | None
         raise ValueError(f"{name} uses a loop of its own")
     # A method that rounds its parts up to whole updates makes too many on two batches.
     return learned, asked / recipe.updates(number) if known is None else known
+
+
+def trainings(world: World) -> dict[str, float | None]:
+    """Return what a run of each method costs, in trainings of the target; None: not known."""
+    found: dict[str, float | None] = {}
+    for name in world.plan.methods:
+        paced = any(
+            _pace(member) and getattr(member, "repeats", None) != 0
+            for _, member in _members(world, name)
+        )
+        known = _repeats(world, name) if is_learned(name) else 0.0
+        found[name] = None if paced else 1.0 + (1.0 if known is None else known)
+    return found
 
 
 def _repeats(world: World, name: str) -> float | None:
