@@ -16,6 +16,7 @@ from __future__ import annotations
 
 import argparse
 import json
+import re
 from pathlib import Path
 from typing import Any
 
@@ -27,6 +28,7 @@ from learnaug.reproduce.rows import Block
 from learnaug.reproduce.sources import pictures, place
 from learnaug.study import Pairs, pairs
 
+FOLDER = re.compile(r"(generator|styles)=[^,+]*/")  # what leads to a folder in a method's settings
 RESULTS = Path(__file__).resolve().parent / "results"
 
 
@@ -36,7 +38,7 @@ def told(found: Pairs) -> dict[str, Any]:
     unit = seconds(found, plan.baseline)
     for method, arm in found.arms.items():
         own, seeds = seconds(found, method), sorted(arm.scores)
-        arms[method] = {
+        row = arms[FOLDER.sub(r"\1=", method)] = {
             "scores": [round(arm.scores[seed], 6) for seed in seeds],
             "learn_seconds": [round(own[seed]["learn"], 1) for seed in seeds],
             "train_seconds": [round(own[seed]["train"], 1) for seed in seeds],
@@ -46,11 +48,11 @@ def told(found: Pairs) -> dict[str, Any]:
         }
         paired = found.difference(method)
         if method != plan.baseline and paired:
-            arms[method]["difference"] = [
+            row["difference"] = [
                 round(value, 6) for value in (paired.mean, *(paired.interval or ()))
             ]
         if arm.errors:
-            arms[method]["errors"] = list(arm.errors)
+            row["errors"] = list(arm.errors)
     return {
         "baseline": plan.baseline, "model": plan.model, "epochs": plan.recipe.epochs,
         "sizes": found.sizes, "arms": arms,
