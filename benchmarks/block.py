@@ -17,6 +17,7 @@ from __future__ import annotations
 import argparse
 import json
 import re
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -77,6 +78,7 @@ def main() -> None:
     parser.add_argument("--methods", nargs="+", required=True)
     parser.add_argument("--baseline", default="none")
     parser.add_argument("--model", help="in place of the block's net")
+    parser.add_argument("--epochs", type=int, help="in place of the block's; named in the file")
     parser.add_argument("--seeds", type=int, default=3)
     parser.add_argument("--data", type=Path, default=Path("../shared/data"))
     parser.add_argument("--out", type=Path, help="run folder; learnaug-runs/BLOCK-MODEL by default")
@@ -93,11 +95,15 @@ def main() -> None:
     model = given.model or size.model or block.model
     found = pairs(
         pictures(block.source, where, size), given.methods, baseline=given.baseline,
-        seeds=given.seeds, model=model, recipe=size.recipe, per_class=size.per_class, jobs=1,
+        seeds=given.seeds, model=model,
+        recipe=replace(size.recipe, epochs=given.epochs or size.recipe.epochs),
+        per_class=size.per_class, jobs=1,
         drop_duplicates=True, accept_change=True,
         out=given.out or Path("learnaug-runs") / f"{given.block}-{model}",
     )  # fmt: skip
-    name = f"block-{given.paper}-{given.table}-{given.block}-{model}.json"
+    words = [given.paper, given.table, given.block, model]
+    words += [f"{given.epochs}-epochs"] if given.epochs else []
+    name = f"block-{'-'.join(words)}.json"
     first = rundir.run_folder(found.out, found.plan.baseline, 0)
     kept = told(found) | {"origin": rundir.read_json(rundir.origin_path(first))}
     rundir.write_text(RESULTS / name, json.dumps(kept, indent=1) + "\n")
