@@ -81,5 +81,7 @@ def test_runs_that_come_later_cost_the_mean(study: Study, tmp_path: Path) -> Non
     study.start(tmp_path, todo, later=4)
     study.run(todo[0], 10)
     assert study.run(todo[1], 30) == pytest.approx(4 * 20)
-    study.progress.confirm(tmp_path, "b", more := jobs("b"))
-    assert study.run(more[1], 30) == 0
+    confirm = [Job("b", seed, "confirm", "test") for seed in range(3)]
+    study.progress.confirm(tmp_path, "b", confirm)
+    assert study.heard[-1]["total_runs"] == 2 + 3
+    assert study.run(confirm[0], 30) == pytest.approx(60)

@@ -83,7 +83,8 @@ class Progress:
         left = len([job for job in jobs if job not in self._over])
         if left:
             runs = _counted(left, "run")
-            self.note(f"screening: {candidate} is best on the validation part; now {runs} on test")
+            text = f"screening: {candidate} is best on the validation part; now {runs} on test"
+            self._say({"event": "note", "text": text, "total_runs": self._planned})
 
     def tell(self, job: Job, event: dict[str, Any]) -> None:
         """Take an event of the pool and pass it on with method, seed and time left."""
