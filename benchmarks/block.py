@@ -28,6 +28,7 @@ from learnaug.reproduce import PAPERS
 from learnaug.reproduce.rows import Block
 from learnaug.reproduce.sources import pictures, place
 from learnaug.study import Pairs, pairs
+from learnaug.study.job import read_status
 
 FOLDER = re.compile(r"(generator|styles)=[^,+]*/")  # what leads to a folder in a method's settings
 RESULTS = Path(__file__).resolve().parent / "results"
@@ -63,9 +64,7 @@ def told(found: Pairs) -> dict[str, Any]:
 def seconds(found: Pairs, method: str) -> dict[int, dict[str, float]]:
     """Return the seconds of each finished run of a method, by seed."""
     return {
-        seed: rundir.read_json(rundir.status_path(rundir.run_folder(found.out, method, seed)))[
-            "seconds"
-        ]
+        seed: read_status(rundir.run_folder(found.out, method, seed))["seconds"]
         for seed in found.arms[method].scores
     }
 

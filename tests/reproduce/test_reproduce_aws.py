@@ -83,7 +83,7 @@ def test_blocks_of_one_scale_are_of_that_scale_only() -> None:
     assert [block.net("paper") for block in paper.blocks] == [
         "wrn-28-10", "resnet18", "shake-shake-26-2x96d", "pyramidnet-272",
     ]  # fmt: skip
-    assert small.blocks[0].net("small") == "wrn-16-2"
+    assert small.blocks[0].net("small") == "smallnet"
     with pytest.raises(UsageError, match="block 'pyramidnet': known: wrn"):
         reproduce.run("aws", "table-1", scale="small", only=["pyramidnet"])
 

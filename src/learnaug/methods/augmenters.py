@@ -14,7 +14,10 @@ from learnaug.methods import use
 from learnaug.seeds import Seeds
 from learnaug.training import Augmenter
 
-__all__ = ["FILE", "Chain", "PolicyAugmenter", "policy_of", "refusal", "require_unmixed", "traced"]
+__all__ = [
+    "FILE", "PLAIN", "Chain", "PolicyAugmenter", "policy_of", "refusal", "require_unmixed",
+    "traced",
+]  # fmt: skip
 
 FILE = "augmenter.json"
 MIXING_BEHIND = {  # what works within a class: chains that mix classes behind it
@@ -85,6 +88,9 @@ class PolicyAugmenter:
     ) -> Any:
         """Augment loose images and labels; see `learnaug.methods.use.apply`."""
         return use.apply(self, images, labels, seed=seed, classes=classes)
+
+
+PLAIN = PolicyAugmenter(ops.Policy((), "none"))  # leaves pictures as they are
 
 
 @dataclass(frozen=True, slots=True)

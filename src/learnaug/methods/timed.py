@@ -10,7 +10,7 @@ import torch
 
 from learnaug import ops
 from learnaug.errors import ConfigError, nearest
-from learnaug.methods.augmenters import PolicyAugmenter
+from learnaug.methods.augmenters import PLAIN, PolicyAugmenter
 from learnaug.methods.base import UNNAMED, Budget, Learned, Learning
 from learnaug.seeds import Seeds
 from learnaug.training import Keep, Phase
@@ -56,8 +56,8 @@ class Timed:
     @property
     def curriculum(self) -> tuple[Phase, ...]:
         """The phases of a training: before, with the policy, after; without those of no length."""
-        still, own = PolicyAugmenter(ops.Policy((), "none")), self.augmenter
-        parts = ((still, self.begin), (own, self.end - self.begin), (still, 1 - self.end))
+        own = self.augmenter
+        parts = ((PLAIN, self.begin), (own, self.end - self.begin), (PLAIN, 1 - self.end))
         return tuple(Phase(augmenter, share) for augmenter, share in parts if share > 0)
 
     def learn(

@@ -7,6 +7,7 @@ from pathlib import Path
 from typing import Any
 
 from learnaug import rundir
+from learnaug.data.findings import counted
 from learnaug.reproduce import audits, correlated, paired
 from learnaug.reproduce.rows import AnyTable, AuditTable, ProxyTable, Scale, Table
 
@@ -57,7 +58,7 @@ class Found:
     def to_markdown(self) -> str:
         """Return the table as Markdown, its columns aligned."""
         told = self.to_json()
-        ours = f"scale {self.scale}, {self.seeds} seeds planned"
+        ours = f"scale {self.scale}, {counted(self.seeds, 'seed[|s]')} planned"
         lines = [
             f"# {self.paper}, {self.name}: {self.table.title}",
             "",

@@ -8,6 +8,7 @@ from pathlib import Path
 from typing import Any
 
 from learnaug import rundir
+from learnaug.data.findings import counted
 from learnaug.errors import RunError, UsageError, nearest
 from learnaug.reproduce import (
     audits,
@@ -247,10 +248,10 @@ def _foreseen(calls: dict[str, dict[str, Any]], tell: Say) -> dict[str, Forecast
     if left:
         rows = sum(len(call["methods"]) for call in calls.values())
         seeds = next(iter(calls.values()))["seeds"]
-        counts = f"{len(calls)} block{'s' * (len(calls) > 1)}, {rows} rows x {seeds} seeds"
-        runs = sum(cost.runs for cost in left)
+        blocks, each = counted(len(calls), "block[|s]"), counted(seeds, "seed[|s]")
+        runs = counted(sum(cost.runs for cost in left), "run[|s] not done yet")
         total = words_of(sum(cost.seconds for cost in left))
-        text = f"about {total} in all: {counts}, {runs} runs not done yet ({left[0].where})"
+        text = f"about {total} in all: {blocks}, {rows} rows x {each}, {runs} ({left[0].where})"
         tell({"event": "note", "text": text})
     return costs
 

@@ -46,7 +46,8 @@ def drawn(row: dict[str, Any]) -> str:
     """
     x, y = 100 * np.array(row["points"]).T
     found = "" if row["means"] is None else f"Pearson {row['means']:.2f}, "
-    title = f"{row['name']}\n{found}{row['n']} policies, means over {row['seeds']} seeds"
+    runs = f"means over {row['seeds']} seeds" if row["seeds"] > 1 else "one seed"
+    title = f"{row['name']}\n{found}{row['n']} policies, {runs}"
     with matplotlib.style.context(["default", STYLE]):
         figure = Figure(figsize=(4.6, 4.2), layout="constrained")
         axes = figure.add_subplot()

@@ -136,37 +136,39 @@ def trainings(world: World) -> dict[str, float | None]:
     """Return what a run of each method costs, in trainings of the target; None: not known."""
     found: dict[str, float | None] = {}
     for name in world.plan.methods:
-        paced = any(
-            _pace(member) and getattr(member, "repeats", None) != 0
-            for _, member in _members(world, name)
-        )
-        known = _repeats(world, name) if is_learned(name) else 0.0
-        found[name] = None if paced else 1.0 + (1.0 if known is None else known)
+        known = _repeats(world, name)
+        found[name] = None if _pace(world, name) else 1.0 + (1.0 if known is None else known)
     return found
 
 
 def _repeats(world: World, name: str) -> float | None:
     """Return how many trainings the members of a chain learn for; None where one cannot tell."""
-    learning = [member for row, member in _members(world, name) if is_learned(row)]
-    if any(_pace(member) for member in learning):
-        return 1.0 if any(getattr(member, "repeats", None) != 0 for member in learning) else 0.0
-    known = [getattr(member, "repeats", None) for member in learning]
+    if _pace(world, name):
+        return 1.0
+    known = [getattr(member, "repeats", None) for member in _learning(world, name)]
     return None if None in known else float(sum(each or 0.0 for each in known))
 
 
-def _members(world: World, name: str) -> list[tuple[str, Method]]:
-    """Return the rows of a chain and their methods.
+def _pace(world: World, name: str) -> str:
+    """Return the pace of what makes updates of its own number; "" where nothing does.
 
     A method may say what its learning costs. `repeats`: so many trainings of the target. `pace`: it
     makes updates of its own number, and its progress is in proportion to its time, which follows
     the "epochs" of the target or is "fixed".
     """
+    paces = [
+        str(getattr(member, "pace", ""))
+        for member in _learning(world, name)
+        if getattr(member, "repeats", None) != 0  # with a generator that is given, nothing is made
+    ]
+    return next((pace for pace in paces if pace), "")
+
+
+def _learning(world: World, name: str) -> list[Method]:
+    """Return the members of a chain that learn."""
     method = world.method(name)
-    return list(zip(rows_of(name), getattr(method, "members", (method,)), strict=True))
-
-
-def _pace(member: Method) -> str:
-    return str(getattr(member, "pace", ""))
+    members = zip(rows_of(name), getattr(method, "members", (method,)), strict=True)
+    return [member for row, member in members if is_learned(row)]
 
 
 def _lesson(world: World, name: str, probe: Probe) -> Cost:
@@ -176,8 +178,7 @@ def _lesson(world: World, name: str, probe: Probe) -> Cost:
     def learn(keep: Keep) -> None:
         _learn(world, name, train, recipe, keep)
 
-    pace = next((pace for _, member in _members(world, name) if (pace := _pace(member))), "")
-    timed = _timed(learn, recipe.updates(len(train)), probe, pace)
+    timed = _timed(learn, recipe.updates(len(train)), probe, _pace(world, name))
     return timed + Cost(once=_looks(world, test=False))
 
 

@@ -11,9 +11,8 @@ from torch import Tensor, nn
 from torch.nn.functional import cross_entropy
 
 from learnaug.data import ImageSet
-from learnaug.methods.augmenters import PolicyAugmenter
+from learnaug.methods.augmenters import PLAIN
 from learnaug.nets import build, forked
-from learnaug.ops import Policy
 from learnaug.seeds import Seeds
 from learnaug.training import Keep, Phase, Recipe
 from learnaug.training.forward import model_of
@@ -22,7 +21,6 @@ from learnaug.training.target import Target
 
 __all__ = ["COST", "UPDATES", "Guide", "knowing", "length"]
 
-PLAIN = PolicyAugmenter(Policy((), "none"))
 BATCH = 64
 UPDATES = 1_500  # of a guide, at most
 PER_PICTURE = 4  # updates for each picture, at most

@@ -199,8 +199,8 @@ class DAGAN:
             self.z, self.dropout, self.residual,
         )  # fmt: skip
         updates = self.number(len(cut.source), data.recipe.epochs)
-        guided = self.class_weight > 0 and len(np.unique(cut.source.labels)) > 1
-        judged = self.select == "classifier" and len(np.unique(cut.held.labels)) > 1
+        guided = self.class_weight > 0 and _classes(cut.source) > 1
+        judged = self.select == "classifier" and _classes(cut.held) > 1
         work = (
             COST * guided * length(len(cut.source), GUIDED),
             COST * judged * length(len(cut.held), JUDGED),
@@ -237,7 +237,7 @@ class DAGAN:
     ) -> Judge:
         """Return who chooses the state that is kept; the last one where there is nothing to ask."""
         held, at = task.held, candidates(updates)
-        if self.select == "classifier" and len(np.unique(held.labels)) > 1:
+        if self.select == "classifier" and _classes(held) > 1:
             score = classifier(held, seeds, task.device, precision, keep)
             return Judge("classifier", at, score)
         if self.select == "critic" and task.distance(seeds) is not None:
@@ -246,8 +246,12 @@ class DAGAN:
 
 
 def _source(source: ImageSet) -> dict[str, Any]:
-    classes = len(np.unique(source.labels))
-    return {"name": source.name, "pictures": len(source), "classes": classes}
+    return {"name": source.name, "pictures": len(source), "classes": _classes(source)}
+
+
+def _classes(data: ImageSet) -> int:
+    """Return how many classes have a picture."""
+    return len(np.unique(data.labels))
 
 
 def _frozen(maker: Drawing) -> Drawing:

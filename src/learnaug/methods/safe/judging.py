@@ -9,10 +9,10 @@ import torch
 from numpy.typing import NDArray
 from torch import nn
 
-from learnaug import nets, ops
+from learnaug import nets
 from learnaug.data import ImageSet
 from learnaug.data.folds import fold_of
-from learnaug.methods.augmenters import PolicyAugmenter
+from learnaug.methods.augmenters import PLAIN
 from learnaug.methods.safe.detector import Detector, Subsets
 from learnaug.methods.safe.detectors import Detectors
 from learnaug.ops.sets import OperationSet
@@ -110,7 +110,7 @@ def _detector(train: ImageSet, course: Course, seeds: Seeds) -> Detector:
 
 def _plain(train: ImageSet, course: Course, seeds: Seeds) -> Target:
     """Return the plain net, which never sees an operation."""
-    phases = (Phase(PolicyAugmenter(ops.Policy((), "none"))),)
+    phases = (Phase(PLAIN),)
     return Target(
         _model(train, course, len(train.classes), seeds.child("init", "classifier")), train, None,
         phases, course.recipe, course.device, course.precision,

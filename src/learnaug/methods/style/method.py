@@ -140,18 +140,21 @@ class StyleTransfer:
             RunError: a loss is not finite.
         """
         _require_classes(data)
-        seed = seeds.child("ready").integer(63)
+        found: dict[str, Any] = {}
+        galleries: tuple[Gallery, ...] = ()
         if self.generator:
             maker = _given(self.generator)
-            told: dict[str, Any] = {"name": "style-transfer", "settings": self.config()}
-            return Learned(Generating(maker, self.per_real, self.ready, seed=seed, told=told))
-        return self.actual.taught(data, seeds, device, budget, keep)
+        else:
+            maker, found, galleries = self.actual.taught(data, seeds, device, budget, keep)
+        told = {"name": "style-transfer", "settings": self.config(), **found}
+        seed = seeds.child("ready").integer(63)
+        acting = Generating(maker, self.per_real, self.ready, seed=seed, told=told)
+        return Learned(acting, galleries=galleries)
 
     def taught(
         self, data: Learning, seeds: Seeds, device: torch.device, budget: Budget, keep: Keep
-    ) -> Learned:
-        """Train a CycleGAN for each style; return what paints with them, and pictures."""
-        seed = seeds.child("ready").integer(63)
+    ) -> tuple[Painting, dict[str, Any], tuple[Gallery, ...]]:
+        """Train a CycleGAN for each style; return what paints, what was watched, and pictures."""
         height, width = data.train.size
         side = enlarged(max(height, width))
         styles = read(self.styles, self.which, side, COLOURS, together=self.together)
@@ -171,14 +174,9 @@ class StyleTransfer:
             warned += warnings(style.name, found)
         for words in warned:
             keep.say(words)
-        told = {
-            "name": "style-transfer", "settings": self.config(), "watch": figures, "notes": notes,
-            "warnings": warned,
-        }  # fmt: skip
         blocks = self.blocks or blocks_of(data.train.size)
         maker = Painting(nets, data.train.channels, self.width, blocks, self.skip, data.train.size)
-        acting = Generating(maker, self.per_real, self.ready, seed=seed, told=told)
-        return Learned(acting, galleries=tuple(galleries))
+        return maker, {"watch": figures, "notes": notes, "warnings": warned}, tuple(galleries)
 
     def _task(
         self, train: ImageSet, style: Style, seeds: Seeds, device: torch.device, budget: Budget
