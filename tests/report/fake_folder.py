@@ -160,7 +160,8 @@ def _run(out: Path, world: World, method: str, seed: int, stage: str) -> None:
     )
     _log(run, share, gen)
     if method == "aws":
-        rundir.append_record(rundir.log_path(run, "learn"), {"update": 1, "reward": 0.5})
+        log = rundir.learn_folder(run) / "fold-0.jsonl"
+        rundir.append_record(log, {"update": 1, "reward": 0.5})
     if stage == "confirm":
         rundir.write_json(rundir.augmenter_folder(run) / "augmenter.json", {"schema": 1})
     status |= {"state": "done", "error": None, "score": figures["accuracy"]}

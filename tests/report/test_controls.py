@@ -20,8 +20,8 @@ def arm(method: str, *scores: float, stage: str = "screen") -> Arm:
 
 
 def facts(candidate: str, *learned: str) -> Facts:
-    runs = [SimpleNamespace(method=name, learned=True) for name in learned]
-    return cast(Facts, SimpleNamespace(candidate=candidate, runs=runs, second={}))
+    told = SimpleNamespace(candidate=candidate, learned=learned.__contains__, second={})
+    return cast(Facts, told)
 
 
 def said(candidate: str, *table: Arm) -> list[str]:

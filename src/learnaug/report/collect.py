@@ -20,6 +20,7 @@ __all__ = ["Areas", "Facts", "Predictions", "Run", "audit_in", "collect", "searc
 
 MAX_CURVE_POINTS = 120
 LARGE = 1 << 28  # bytes: a split file names every image
+LEARNED = (".jsonl", ".safetensors")  # of what a fixed method does not write
 AUDIT, SEARCH, CHAIN = "learnaug-safe", "learnaug-search", "learnaug-chain"  # augmenter.json
 MAX_MEMBERS, MAX_DEPTH = 16, 2  # of chains
 
@@ -60,7 +61,7 @@ class Run:
         log: rows of the training log, in order.
         metrics: what was measured on `part`; empty where nothing was.
         augmenter: where the run folder keeps what was learned, or "".
-        learned: whether the method wrote a log of learning.
+        learned: whether the method left more than a policy: weights, or a log of its learning.
     """
 
     method: str
@@ -139,6 +140,11 @@ class Facts:
     def of(self, method: str, stage: str) -> tuple[Run, ...]:
         """Return the runs of one method in one stage."""
         return tuple(run for run in self.runs if (run.method, run.stage) == (method, stage))
+
+    def learned(self, method: str) -> bool:
+        """Return whether what a method left was learned: its name alone does not bring it back."""
+        found = any(run.learned for run in self.runs if run.method == method)
+        return found or method in self.audits or method in self.searches
 
 
 def collect(out: Path) -> Facts:
@@ -241,7 +247,7 @@ def _run(
         metrics,
         _predictions(rundir.predictions_path(folder), gaps) if done and part == "test" else None,
         augmenter.relative_to(out).as_posix() if augmenter.is_dir() else "",
-        rundir.log_path(folder, "learn").exists(),
+        any(path.suffix in LEARNED for path in rundir.learn_folder(folder).rglob("*")),
         number(mapping(status.get("seconds")).get("learn")),
     )
 

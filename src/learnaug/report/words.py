@@ -77,8 +77,7 @@ def _beside(mine: Arm, other: Arm) -> str:
 
 def _random(facts: Facts, table: Sequence[Arm]) -> str:
     """Return how a learned candidate stands beside the random policy; "" for a fixed one."""
-    learned = any(run.learned for run in facts.runs if run.method == facts.candidate)
-    if not (facts.candidate and (learned or facts.second)):
+    if not (facts.candidate and (facts.learned(facts.candidate) or facts.second)):
         return ""
     means = {arm.method: arm for arm in table if arm.stage == "screen" and arm.mean is not None}
     mine, random = means.get(facts.candidate), means.get("uniform")
@@ -123,7 +122,7 @@ def _code(facts: Facts) -> str:
     kept = [run.augmenter for run in runs if run.augmenter]
     if not kept:
         return ""
-    fixed = not any(run.learned for run in runs) and facts.plan.get("operations") is None
+    fixed = not facts.learned(facts.candidate) and facts.plan.get("operations") is None
     given = "masks" if facts.masked else "labels"
     source = f"{facts.candidate!r})" if fixed else f"{kept[0]!r})  # in this run folder"
     return (
