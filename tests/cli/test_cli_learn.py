@@ -148,6 +148,12 @@ def test_learn_then_the_next_commands(tmp_path, capsys):
     assert run(["show", str(out / "augmenter"), "--out", str(tmp_path / "page.html")]) == 0
 
 
+def test_the_help_of_reproduce_names_every_paper(capsys):
+    assert run(["reproduce", "--help"]) == 0
+    told = " ".join(capsys.readouterr().out.split())
+    assert all(paper in told for paper in reproduce.PAPERS)
+
+
 @pytest.mark.parametrize(
     ("line", "code", "words"),
     [

@@ -111,7 +111,7 @@ def reproduce(
         str | None,
         typer.Argument(
             metavar="PAPER",
-            help="smart-augmentation, neural-augmentation, safe-augmentation or aws.",
+            help="smart-augmentation, neural-augmentation, safe-augmentation, aws or dagan.",
             show_default=False,
         ),
     ] = None,
