@@ -56,7 +56,10 @@ def studied(monkeypatch, tmp_path):
         say({"event": "verdict", "words": "said on stdout alone"})
         policy = tmp_path / "policy.json"
         policy.write_text("{}")
-        return SimpleNamespace(summary=SUMMARY, out=tmp_path / "out", report=page, policy=policy)
+        return SimpleNamespace(
+            summary=SUMMARY, out=tmp_path / "out", report=page, policy=policy,
+            best=SimpleNamespace(folder=tmp_path / "best"),
+        )  # fmt: skip
 
     def train(*args, say, **options):
         called.update(options, args=args)
@@ -162,6 +165,15 @@ def test_a_stage_without_a_run_is_no_table(capsys):
     assert "Confirmed" not in out
 
 
+def test_what_to_take_home_is_named(capsys):
+    """The policy, or the folder of what is more than a policy."""
+    told = SUMMARY | {"out": "o", "report": "o/r.html", "augmenter": "o/best"}
+    print_comparison(told)
+    assert capsys.readouterr().out.endswith("\nAugmenter: o/best\nReport: o/r.html\n")
+    print_comparison(told | {"policy": "o/policy.json"})
+    assert capsys.readouterr().out.endswith("\nPolicy: o/policy.json\nReport: o/r.html\n")
+
+
 def test_progress_is_plain_lines_on_stderr(studied, capsys):
     run(["compare", "digits"])
     out, err = capsys.readouterr()
@@ -179,7 +191,7 @@ def test_json_of_a_comparison_is_one_document(studied, capsys, tmp_path, line):
     told = json.loads(capsys.readouterr().out)
     assert told == SUMMARY | {
         "out": str(tmp_path / "out"), "report": str(tmp_path / "report.html"),
-        "policy": str(tmp_path / "policy.json"),
+        "policy": str(tmp_path / "policy.json"), "augmenter": str(tmp_path / "best"),
     }  # fmt: skip
 
 

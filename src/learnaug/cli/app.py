@@ -281,4 +281,5 @@ def _show(result: Any, as_json: bool) -> None:
         return
     told = {**result.summary, "out": str(result.out), "report": str(result.report)}
     told |= {"policy": str(result.policy)} if result.policy.is_file() else {}
+    told |= {"augmenter": str(result.best.folder)} if result.summary["verdict"] else {}
     tables.print_json(told) if as_json else tables.print_comparison(told)

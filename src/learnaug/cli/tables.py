@@ -53,7 +53,8 @@ def print_comparison(told: Mapping[str, Any]) -> None:
         for stage, heading in STAGES.items()
     ]
     parts.append("\n".join(_verdicts(told)))
-    places = [f"Policy: {told['policy']}"] if "policy" in told else []
+    best = "policy" if "policy" in told else "augmenter"  # a policy is one readable file
+    places = [f"{best.capitalize()}: {told[best]}"] if best in told else []
     parts.append("\n".join([*places, f"Report: {told['report']}"]))
     print_text("\n\n".join(part for part in parts if part))
 

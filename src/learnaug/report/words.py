@@ -119,12 +119,12 @@ def todo(facts: Facts) -> Json:
 
 def _code(facts: Facts) -> str:
     runs = facts.of(facts.candidate, "confirm")
-    kept = [run.augmenter for run in runs if run.augmenter]
+    kept = sorted((run.seed, run.augmenter) for run in runs if run.augmenter)
     if not kept:
         return ""
     fixed = not facts.learned(facts.candidate) and facts.plan.get("operations") is None
     given = "masks" if facts.masked else "labels"
-    source = f"{facts.candidate!r})" if fixed else f"{kept[0]!r})  # in this run folder"
+    source = f"{facts.candidate!r})" if fixed else f"{kept[-1][1]!r})  # in this run folder"
     return (
         "import learnaug\n\n"
         f"augment = learnaug.load_augmenter({source}\n"
