@@ -25,8 +25,8 @@ def learned(monkeypatch, tmp_path):
         called.update(options, args=args)
         return SimpleNamespace(
             out=tmp_path / "o", folder=tmp_path / "o" / "augmenter", method=args[1],
-            source="my digits", command=called.get("command", ""), seconds=61.25,
-            description=called.get("told", POLICY),
+            source=called.get("source", "my digits"), command=called.get("command", ""),
+            seconds=61.25, description=called.get("told", POLICY),
             notes=("class 'a' has few pictures",), galleries=(), pictures=tmp_path / "none.html",
         )  # fmt: skip
 
@@ -112,6 +112,16 @@ def test_the_next_commands_cut_the_same_parts(learned, capsys):
     )
     assert apply.endswith("OUT '--classes=a b,c' --value-range 0 1 --skip-bad")
     assert show.endswith("augmenter")
+
+
+def test_the_next_commands_name_the_data_as_they_were_given(learned, capsys):
+    """Read with an option, the pictures themselves know only their short name."""
+    learned["source"] = "photos"
+    learned["command"] = "learnaug learn teacher '/x y/photos.zip' --skip-bad"
+    assert run(["learn", "teacher", "digits", "--json"]) == 0
+    train, apply, _ = json.loads(capsys.readouterr().out)["next"]
+    assert train.startswith("learnaug train '/x y/photos.zip' --with ")
+    assert "'/x y/photos.zip' OUT" in apply
 
 
 def test_one_json_document(learned, capsys, tmp_path):

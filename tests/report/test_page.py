@@ -167,10 +167,12 @@ def test_numbers_are_those_of_the_summary(finished: Path, page: Page) -> None:
 def test_only_the_folder_of_a_comparison_has_a_page(tmp_path: Path) -> None:
     with pytest.raises(RunError, match="no run folder") as missing:
         build(tmp_path)
-    rundir.write_json(rundir.plan_path(tmp_path), {"kind": "train"})
-    with pytest.raises(RunError, match="one training") as single:
-        build(tmp_path)
-    assert (missing.value.code, single.value.code) == (66, 66)
+    kinds = {"train": "one training", "learn": "one method learned", "pairs": "paper's table"}
+    for kind, words in kinds.items():
+        rundir.write_json(rundir.plan_path(tmp_path), {"kind": kind})
+        with pytest.raises(RunError, match=words) as other:
+            build(tmp_path)
+        assert (missing.value.code, other.value.code) == (66, 66)
     assert not rundir.report_path(tmp_path).exists()
 
 

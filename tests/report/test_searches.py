@@ -340,3 +340,38 @@ def test_learning_shows_the_search_and_its_pictures(tmp_path: Path) -> None:
     alts = [a["alt"] for tag, a in found.tags if tag == "img"]
     assert alts
     assert all(alt.startswith("What the policy does: ") for alt in alts)
+
+
+RACE = {
+    "rounds": [[["a", 0.1], ["b", 0.0], ["c", -0.1], ["d", -0.2]], [["a", 0.2], ["b", 0.1]]],
+    "repeats": [0.0, 0.01, 0.02],
+}
+
+
+def raced(**changes: Any) -> tuple[str, ...]:
+    """Return the words of a search by a race."""
+    one = search(race=RACE, check=None, way="b", before="b", **changes)
+    found = search_of("aws", [(0, one)])
+    assert found is not None
+    return found.words
+
+
+def test_the_control_of_a_race_read_its_first_round_and_the_repeats() -> None:
+    assert "those of the 7 trials" in raced()[0]
+
+
+def test_a_search_that_stays_says_why() -> None:
+    why = "but its score there is lower by 2.0 points: it stays as it began"
+    words = raced(learned=False, lines=["16 trials", why])
+    assert words[1:] == (f"B{why[1:]}.", "The policy stays what it was.")
+
+
+def test_where_the_subsets_alone_learned_their_control_speaks() -> None:
+    trials = [[f"subset-{number}", 0.1 * number, 0.5] for number in range(5)]
+    words = raced(
+        permuted_reward_p=0.62, trials=trials,
+        screen={"permuted_reward_p": 0.01, "signal_to_noise": 2.0},
+    )  # fmt: skip
+    assert words[0].startswith("It learned something: only 1.0 % of shuffled rewards fit")
+    assert "those of the 5 trials" in words[0]
+    assert any("2.00 times the noise" in each for each in words)

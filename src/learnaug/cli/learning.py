@@ -171,7 +171,7 @@ COMMANDS = (learn, reproduce)
 def show_lesson(lesson: Any, as_json: bool) -> None:
     """Print what was learned, how long it took, what went wrong, and the next commands."""
     folder = shlex.quote(str(lesson.folder))
-    source = shlex.quote(lesson.source)
+    source = shlex.quote(_given(lesson.command, lesson.source))
     reading, training = _kept(lesson.command, READING), _kept(lesson.command, READING | TRAINING)
     follow = [
         f"learnaug train {source} --with {folder}{training}",
@@ -209,6 +209,18 @@ def _rival(description: dict[str, Any], found: Path) -> str:
     if rule == "labels":
         return f"trivialaugment --ops {shlex.quote(str(found))}"
     return "trivialaugment safe-augmentation+trivialaugment"
+
+
+def _given(command: str, source: str) -> str:
+    """Return what the user gave as data, where `source` is only the name of the images read.
+
+    Example:
+        >>> _given("learnaug learn aws /x/photos.zip --skip-bad", "photos")
+        '/x/photos.zip'
+    """
+    paths = [Path(word) for word in shlex.split(command)]
+    found = [str(path) for path in paths if source in (path.name, path.stem)]
+    return found[0] if found and Path(source).name == source else source
 
 
 def _kept(command: str, names: Mapping[str, int]) -> str:

@@ -66,7 +66,9 @@ def _verdicts(told: Mapping[str, Any]) -> Iterable[str]:
     if runs["failed"]:
         yield f"{runs['failed']} of {runs['planned']} runs failed; the report says why."
     if not found[0] or runs["done"] + runs["failed"] < runs["planned"]:
-        yield f"{runs['done']} of {runs['planned']} runs are done: learnaug resume {told['out']}"
+        from learnaug.rundir import resuming
+
+        yield f"{runs['done']} of {runs['planned']} runs are done: {resuming(told['out'])}"
 
 
 def _stage(heading: str, metric: str, rows: Sequence[Mapping[str, Any]]) -> str:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import shlex
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
@@ -33,8 +32,8 @@ def working(out: Path | None) -> Iterator[Say]:
 
 def _go_on(out: Path | None) -> str:
     """Return the command that resumes a folder; "" where there is no plan to resume yet."""
-    from learnaug.rundir import plan_path
+    from learnaug.rundir import plan_path, resuming
 
     if out is None or not plan_path(out).is_file():
         return ""
-    return f"learnaug resume {shlex.quote(str(out))}"
+    return resuming(out)

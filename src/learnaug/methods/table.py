@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import shlex
 from collections.abc import Callable, Sequence
 from contextlib import suppress
 from dataclasses import dataclass
@@ -33,12 +34,16 @@ __all__ = [
     "METHODS",
     "Row",
     "augmenter",
+    "is_fixed",
     "is_learned",
     "load_augmenter",
     "resolve",
     "rows_of",
     "unfit_for_masks",
 ]
+
+# Methods whose augmenter comes with their name; the others see data first.
+FIXED = (Fixed, MeanOfK, ClassMixup, Timed, Published)
 
 Operations = Sequence[str] | OperationSet | None
 
@@ -316,7 +321,7 @@ def unfit_for_masks(name: str) -> str:
     for part, row in zip(name.split("+"), rows_of(name), strict=True):
         if METHODS[row].labels:
             return f"{row} merges pictures of one class, but masks hold several"
-        if not is_learned(row) and (why := refusal(augmenter(part))):
+        if is_fixed(part) and (why := refusal(augmenter(part))):
             return why
     return ""
 
@@ -342,14 +347,26 @@ def augmenter(name: str, operations: Operations = None) -> Augmenter:
 
 
 def _fixed(method: Method, name: str) -> Augmenter:
-    if isinstance(method, Fixed | MeanOfK | ClassMixup | Timed | Published):
+    if isinstance(method, FIXED):
         return method.augmenter
     if isinstance(method, Chained):
         return Chain(tuple(_fixed(member, name) for member in method.members))
     raise UsageError(
-        f"{name!r} has to learn on data before it can augment",
-        mend="`learnaug compare DATA` learns it and writes its augmenter folder",
+        f"{name!r} needs data before it can augment",
+        mend=f"`learnaug learn {shlex.quote(name)} DATA --out OUT`, then give OUT/augmenter",
     )
+
+
+def is_fixed(name: str) -> bool:
+    """Return whether a (chained) name alone brings the augmenter: `augmenter` makes it.
+
+    Example:
+        >>> is_fixed("flip-crop+mixup"), is_fixed("flip-crop+aws")
+        (True, False)
+    """
+    method = resolve(name)
+    parts = method.members if isinstance(method, Chained) else (method,)
+    return all(isinstance(part, FIXED) for part in parts)
 
 
 def load_augmenter(source: str | Path) -> Augmenter:

@@ -111,8 +111,8 @@ STAGES = {
     "confirm": (
         "Confirm stage: test part",
         (
-            "The same for the fresh seeds of the confirm stage, on test images that no choice was "
-            "made on ({n}). The verdict rests on these runs alone."
+            "The same for the fresh seeds of the confirm stage, on test images that {sealed} "
+            "({n}). The verdict rests on these runs alone."
         ),
     ),
 }
@@ -125,7 +125,8 @@ def _accuracy(facts: Facts, table: Sequence[Arm], stage: str) -> Chart | None:
     rows = [_accuracy_row(facts, arm) for arm in mine]
     heading, caption = STAGES[stage]
     svg = figures.accuracy(rows, f"{_metric(facts)}, percent", heading)
-    return Chart(heading, svg, caption.format(n=_runs_each(mine)))
+    cut = "are sealed in their own cut" if facts.cuts > 1 else "no choice was made on"
+    return Chart(heading, svg, caption.format(n=_runs_each(mine), sealed=cut))
 
 
 def _accuracy_row(facts: Facts, arm: Arm) -> Row:
@@ -234,7 +235,10 @@ CURVES = {
     ),
     "valid_accuracy": (
         "Validation accuracy, percent",
-        "Where the lines end is what the screen stage compared (always the last epoch).",
+        (
+            "On at most 500 validation pictures. The screen stage compares {metric} after the last "
+            "epoch, on all of them."
+        ),
         100.0,
     ),
 }
@@ -253,7 +257,7 @@ def _curves(facts: Facts, key: str) -> Chart | None:
         return None
     svg = figures.curves(lines, heading[0].lower() + heading[1:], f"{heading} by epoch")
     band = " Middle line: mean; band: lowest to highest seed; thin grey lines: other methods."
-    return Chart(heading, svg, caption + band)
+    return Chart(heading, svg, caption.format(metric=metric_words(facts.metric)) + band)
 
 
 def _curve(runs: Sequence[Run], key: str, scale: float, kind: str) -> Curve | None:

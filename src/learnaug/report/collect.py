@@ -61,6 +61,7 @@ class Run:
         log: rows of the training log, in order.
         metrics: what was measured on `part`; empty where nothing was.
         augmenter: where the run folder keeps what was learned, or "".
+        taught: how the model was trained, where it was not with what was learned alone.
         learned: whether the method left more than a policy: weights, or a log of its learning.
     """
 
@@ -78,6 +79,7 @@ class Run:
     augmenter: str = ""
     learned: bool = False
     learn_seconds: float | None = None
+    taught: str = ""
 
 
 @dataclass(frozen=True)
@@ -136,6 +138,12 @@ class Facts:
     def second(self) -> Json:
         """The verdict against trivialaugment; empty where there is none."""
         return mapping(self.summary.get("against_trivialaugment"))
+
+    @property
+    def cuts(self) -> int:
+        """How often the parts were cut anew, for pairs that take turns; 1: once."""
+        repeats = number(mapping(self.plan.get("split")).get("repeats"))
+        return max(1, int(repeats or 1))
 
     def of(self, method: str, stage: str) -> tuple[Run, ...]:
         """Return the runs of one method in one stage."""
@@ -249,6 +257,7 @@ def _run(
         augmenter.relative_to(out).as_posix() if augmenter.is_dir() else "",
         any(path.suffix in LEARNED for path in rundir.learn_folder(folder).rglob("*")),
         number(mapping(status.get("seconds")).get("learn")),
+        str(status.get("taught") or ""),
     )
 
 

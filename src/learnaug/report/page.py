@@ -21,6 +21,7 @@ from learnaug.report.learned import grids
 from learnaug.report.overfit import overfits
 from learnaug.report.searches import search_of
 from learnaug.report.values import Json, mapping, names, number, objects
+from learnaug.stats import metric_words
 
 if TYPE_CHECKING:
     from learnaug.methods import Gallery
@@ -33,6 +34,14 @@ Kept = Mapping[str, Runs]
 
 ORIGINAL = "original"
 MISSING_INPUT = 66  # exit status
+OTHERS = {  # kind of a run folder that is no comparison -> what it holds, what to look at instead
+    "train": ("one training", "its scores lie in test/metrics.json of the run"),
+    "learn": (
+        "what one method learned",
+        "`learnaug resume` writes this one's pictures.html anew, where the method has pictures",
+    ),
+    "pairs": ("a part of a paper's table", "`learnaug reproduce` writes table.md beside it"),
+}
 PICTURES = 3_000_000  # bytes of raw pixels on a page of pictures alone
 MAX_TEXT = 6_000  # letters of one name or message on the page
 BADGE = {
@@ -72,11 +81,11 @@ def build(out: Path) -> Path:
             "give the folder that `learnaug compare` wrote", code=MISSING_INPUT,
         )  # fmt: skip
     facts = collect(Path(out))
-    if facts.plan.get("kind") == "train":
+    if (kind := str(facts.plan.get("kind"))) in OTHERS:
+        holds, mend = OTHERS[kind]
         raise RunError(
-            "this folder holds one training, and a page compares several", [str(out)],
-            "give the folder that `learnaug compare` wrote; its scores lie in test/metrics.json "
-            "of the run", code=MISSING_INPUT,
+            f"this folder holds {holds}, and a page compares several methods", [str(out)],
+            f"give the folder that `learnaug compare` wrote; {mend}", code=MISSING_INPUT,
         )  # fmt: skip
     path = rundir.report_path(out)
     rundir.write_text(path, render(facts))
@@ -227,7 +236,8 @@ def _content(facts: Facts) -> Json:
         "searches": _told(facts, facts.searches, search_of),
         "overfits": overfits(facts),
         "masked": facts.masked,
-        "score": "Mean IoU" if facts.masked else "Accuracy",
+        "score": _heading(metric_words(facts.metric)),
+        "metric": metric_words(facts.metric),
         "colours": masks.shown_classes(facts.masks, _class_names(facts)),
         "check": _check(facts),
         "splits": words.splits(facts),
@@ -239,6 +249,11 @@ def _content(facts: Facts) -> Json:
         "candidate": facts.candidate,
         "baseline": facts.baseline,
     }
+
+
+def _heading(words: str) -> str:
+    """Return words with a capital in front; `capitalize` would make IoU small."""
+    return words[:1].upper() + words[1:]
 
 
 def _verdict(facts: Facts, verdict: Json) -> Json:

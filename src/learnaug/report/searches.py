@@ -135,14 +135,14 @@ def _verdict(search: Json) -> tuple[str, str, tuple[str, ...]]:
 
 def _judged(search: Json) -> tuple[str, str, tuple[str, ...]]:
     """Return the verdict of a search with a control of shuffled rewards for its effects."""
-    p, ratio = number(search.get("permuted_reward_p")), number(search.get("signal_to_noise"))
-    trials = len(trials_of(search))
+    stage, trials = _controlled(search)
+    p, ratio = number(stage.get("permuted_reward_p")), number(stage.get("signal_to_noise"))
     if p is None:
         return "nothing learned", "", tuple(names(search.get("lines"))[:1]) or (SILENT,)
     control = f"{100 * p:.1f} % of shuffled rewards fit as well as those of the {trials} trials"
     if not search.get("learned") and p < LEVEL:
-        rest = "What it began with came first, and the policy stays what it was."
-        return "kept what it began with", "", (f"Only {control} (p = {_p(p)}).", rest)
+        why = _stayed(search)
+        return "kept what it began with", "", (f"Only {control} (p = {_p(p)}).", *why)
     if not search.get("learned"):
         rest = "The rewards are no different from chance, and the policy stays what it was."
         return "nothing learned", "", (f"It learned nothing: {control} (p = {_p(p)}).", rest)
@@ -170,6 +170,35 @@ def _judged(search: Json) -> tuple[str, str, tuple[str, ...]]:
         badge, kind = "learned, gain not settled", ""
         end = "zero lies inside, so the check does not settle whether anything was gained."
     return badge, kind, (*words, told + end, ONLY_A_PROXY)
+
+
+def _controlled(search: Json) -> tuple[Json, int]:
+    """Return the stage whose control speaks for the search, and how many trials the control read.
+
+    That of the subsets where it alone learned; of a race its first round and the repeats.
+    """
+    race, screen = mapping(search.get("race")), mapping(search.get("screen"))
+    rounds = race.get("rounds")
+    if not isinstance(rounds, list) or not rounds:
+        return search, len(trials_of(search))
+    raced = number(search.get("permuted_reward_p"))
+    told = number(screen.get("permuted_reward_p"))
+    if search.get("learned") and raced is not None and told is not None and told < LEVEL <= raced:
+        subsets = [name for name, *_ in trials_of(search) if str(name).startswith("subset")]
+        return screen, len(subsets)
+    repeats = race.get("repeats")
+    return search, len(rounds[0]) + (len(repeats) if isinstance(repeats, list) else 0)
+
+
+def _stayed(search: Json) -> list[str]:
+    """Return why a search that told its trials apart stays with what it began with."""
+    told = names(search.get("lines"))
+    why = [line for line in told if "it stays as it began" in line or "came first among" in line]
+    return [f"{_sentence(line)}." for line in why] + ["The policy stays what it was."]
+
+
+def _sentence(words: str) -> str:
+    return words[:1].upper() + words[1:]
 
 
 def _raced(search: Json) -> list[str]:

@@ -27,6 +27,10 @@ __all__ = [
 ]
 
 Lines = list[tuple[str, str]]
+SEVERAL = (
+    "it is cut several times, and no choice was made on it in the same cut: in another one its "
+    "images may train or validate"
+)
 PARTS = ("train", "valid", "test")
 PART_NAMES = {"train": "training", "valid": "validation", "test": "test (sealed)"}
 
@@ -87,12 +91,12 @@ def _random(facts: Facts, table: Sequence[Arm]) -> str:
     where = f"(validation part, n = {len(mine.scores)} and {len(random.scores)} runs)"
     if gap <= 0:
         return (
-            f"Control: the search added nothing that these runs can show: {facts.candidate} is "
-            f"{abs(gap):.1f} points below the uniform random policy {where}."
+            f"Control: what was learned added nothing that these runs can show: {facts.candidate} "
+            f"is {abs(gap):.1f} points below the uniform random policy {where}."
         )
     return (
-        f"Control: {facts.candidate} is {gap:.1f} points above the uniform random policy of the "
-        f"same space {where}; this comparison is no claim."
+        f"Control: {facts.candidate} is {gap:.1f} points above the uniform random policy {where}; "
+        "this comparison is no claim."
     )
 
 
@@ -102,6 +106,11 @@ def todo(facts: Facts) -> Json:
     if not facts.verdict or counts(facts)["missing"]:
         text = "The comparison is not finished. To go on: learnaug resume, and this folder's name."
         return {"text": text, "code": ""}
+    if outcome == "too-few-runs" and counts(facts)["failed"]:
+        text = "Mend what failed (it is said below), then: learnaug resume, and this folder's name."
+        return {"text": text, "code": ""}
+    if outcome == "helps" and (rival := _rival(facts)):
+        return rival
     text = {
         "helps": f"Train with {candidate}.",
         "harms": f"Stay with the baseline ({base}); leave {candidate} out.",
@@ -112,23 +121,47 @@ def todo(facts: Facts) -> Json:
         "too-few-runs": "Compare again with more pairs (--confirm-seeds), in a new folder (--out), "
         "before you decide.",
     }.get(str(outcome), "")
-    code = "" if outcome in ("harms", "no-difference") else _code(facts)
+    code = "" if outcome in ("harms", "no-difference") else _code(facts, candidate)
     meanwhile = f" To try {candidate} meanwhile:" if code and outcome != "helps" else ""
-    return {"text": text + meanwhile, "code": code}
+    return {"text": text + _otherwise(facts, code) + meanwhile, "code": code}
 
 
-def _code(facts: Facts) -> str:
-    runs = facts.of(facts.candidate, "confirm")
-    kept = sorted((run.seed, run.augmenter) for run in runs if run.augmenter)
+def _rival(facts: Facts) -> Json | None:
+    """Return what to do where the candidate helps, but TrivialAugment stands against it."""
+    outcome, rival = facts.second.get("outcome"), str(facts.second.get("baseline"))
+    if not facts.second or outcome == "helps":
+        return None
+    if outcome == "harms":
+        text = f"Train with {rival}, which learns nothing and scores above {facts.candidate} here."
+    else:
+        text = (
+            f"Train with {rival}, which learns nothing: these runs do not show that "
+            f"{facts.candidate} adds anything to it."
+        )
+    return {"text": text, "code": _code(facts, rival)}
+
+
+def _otherwise(facts: Facts, code: str) -> str:
+    """Return how the runs of the candidate differ from what the code does; "" where not."""
+    taught = next((run.taught for run in facts.of(facts.candidate, "confirm") if run.taught), "")
+    return f" Its runs did more than the code below does: {taught}." if taught and code else ""
+
+
+def _code(facts: Facts, method: str) -> str:
+    """Return the Python that uses a method of the confirm stage; "" where no run of it is done."""
+    kept = sorted((run.seed, run.augmenter) for run in facts.of(method, "confirm") if run.augmenter)
     if not kept:
         return ""
-    fixed = not facts.learned(facts.candidate) and facts.plan.get("operations") is None
+    fixed = not facts.learned(method) and facts.plan.get("operations") is None
     given = "masks" if facts.masked else "labels"
-    source = f"{facts.candidate!r})" if fixed else f"{kept[-1][1]!r})  # in this run folder"
+    source = f"{method!r})" if fixed else f"{kept[-1][1]!r})  # in this run folder"
+    classes = _classes(_data(facts))
+    known = f"classes={classes}, " if classes and not facts.masked else ""
     return (
         "import learnaug\n\n"
         f"augment = learnaug.load_augmenter({source}\n"
-        f"images, {given} = augment.apply(images, {given}, seed=step)  # in your training loop"
+        f"images, {given} = augment.apply(images, {given}, {known}seed=step)  "
+        "# in your training loop"
     )
 
 
@@ -212,9 +245,10 @@ def splits(facts: Facts) -> Json:
     plan = mapping(facts.plan.get("split"))
     notes = names(facts.split.get("notes"))
     if plan.get("per_class"):
-        notes.append(f"{plan['per_class']} training images per class were kept.")
-    if integers([plan.get("repeats")]) and plan["repeats"] > 1:
-        notes.append(f"{plan['repeats']} repeated splits; the first is shown, pairs take turns.")
+        each = "in all" if facts.masked else "of each class"
+        notes.append(f"{plan['per_class']} training images {each} were kept.")
+    if facts.cuts > 1:
+        notes.append(f"{facts.cuts} repeated splits; the first is shown, pairs take turns.")
     sealed = str(facts.split.get("sealed_from") or "")
     if sealed:
         own = "cut from the data" if sealed == "cut" else f'the data\'s own "{sealed}" part'
@@ -309,15 +343,14 @@ def _peak(facts: Facts) -> str:
 
 def _test_reads(facts: Facts) -> str:
     reads = sum(run.part == "test" and bool(run.metrics) for run in facts.runs)
-    choice = "; no choice was made on it" if facts.plan else ""
+    choice = f"; {SEVERAL if facts.cuts > 1 else 'no choice was made on it'}" if facts.plan else ""
     return f"read once by each of {reads} finished confirm runs{choice}"
 
 
 def _removed(facts: Facts) -> str:
-    for key in ("duplicates_removed", "removed", "dropped"):
-        if isinstance(facts.check.get(key), int):
-            return str(facts.check[key])
-    return "none recorded"
+    """Return what was left out as a copy, or in a group, of images of a later part."""
+    left = [note for note in names(facts.split.get("notes")) if "left out" in note]
+    return "; ".join(left) or "none"
 
 
 def _flat(values: Json) -> str:

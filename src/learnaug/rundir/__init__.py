@@ -49,6 +49,7 @@ from learnaug.rundir.layout import plan_path as plan_path
 from learnaug.rundir.layout import policy_path as policy_path
 from learnaug.rundir.layout import predictions_path as predictions_path
 from learnaug.rundir.layout import report_path as report_path
+from learnaug.rundir.layout import resuming as resuming
 from learnaug.rundir.layout import run_folder as run_folder
 from learnaug.rundir.layout import samples_path as samples_path
 from learnaug.rundir.layout import slug as slug

@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import hashlib
 import re
+import shlex
 from pathlib import Path
 from typing import Literal
 
@@ -36,6 +37,7 @@ __all__ = [
     "policy_path",
     "predictions_path",
     "report_path",
+    "resuming",
     "run_folder",
     "samples_path",
     "slug",
@@ -135,6 +137,16 @@ def origin_path(run: Place) -> Path:
 def status_path(run: Place) -> Path:
     """Return the state of a run: state, error, seconds, stage, part."""
     return Path(run) / "status.json"
+
+
+def resuming(out: Place) -> str:
+    """Return the command that goes on with a job, as a shell takes it.
+
+    Example:
+        >>> resuming("my runs/a")
+        "learnaug resume 'my runs/a'"
+    """
+    return f"learnaug resume {shlex.quote(str(out))}"
 
 
 def learn_folder(run: Place) -> Path:

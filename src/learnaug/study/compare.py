@@ -189,7 +189,7 @@ def go_on(world: World, *, jobs: int | None, stop: Stop, progress: Progress) -> 
     if stop.signum:
         raise Interrupted(stop.signum)
     if stop.late:
-        progress.note(f"the time is up; what is left goes on with: learnaug resume {out}")
+        progress.note(f"the time is up; what is left goes on with: {rundir.resuming(out)}")
     _require_some(world, summary)
     if summary["verdict"]:
         progress.verdict(summary["verdict"]["words"])

@@ -127,7 +127,29 @@ def _learn_and_train(
         score = _score(world, job, run, model, scored, device)
     if job.stage != "screen":
         rundir.save_tensors(rundir.model_path(run), model.state_dict(), {"model": plan.model})
-    return {"score": score, "weights": rundir.tensor_digest(model.state_dict())}
+    return {"score": score, "weights": rundir.tensor_digest(model.state_dict())} | _taught(learned)
+
+
+def _taught(learned: Learned) -> dict[str, str]:
+    """Return how the target was trained, in words, where it was not with the augmenter alone."""
+    phases = learned.phases()
+    if learned.target is not None:
+        return {"taught": "the model was trained along with what augments its pictures"}
+    if len(phases) == 1 and phases[0].copies == 1:
+        return {}
+    told = [
+        f"{_named(phase.augmenter.describe())} for {phase.share:.0%} of the updates"
+        + (f", each picture {phase.copies} times in a batch" if phase.copies > 1 else "")
+        for phase in phases
+    ]
+    return {"taught": ", then ".join(told)}
+
+
+def _named(description: dict[str, Any]) -> str:
+    """Return the name of an augmenter; those of a chain's members joined as users write them."""
+    members = description.get("members", ())
+    named = "+".join(_named(member) for member in members)
+    return named or str(description.get("name", description["kind"]))
 
 
 def _kept(keep: Keep, run: Path, phase: Phase) -> Keep:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import shlex
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
@@ -150,7 +149,7 @@ def finish(world: World, stop: Stop, progress: Progress, jobs: int | None = None
     if stop.signum and status["state"] not in ENDED:
         raise Interrupted(stop.signum)
     if status["state"] not in ENDED:
-        mend = f"learnaug resume {shlex.quote(str(world.out))}"
+        mend = rundir.resuming(world.out)
         raise RunError("the time is up before the learning is done", mend=mend, code=75)
     return Lesson(
         world.out, job.method, world.plan.source, world.plan.command, status["seconds"]["learn"],
@@ -193,7 +192,7 @@ def _learn_here(
             raise
         raise RunError(f"the learning failed: {status['error']}") from fault
     if not whole:
-        hear(f"to go on where the time was up: learnaug resume {shlex.quote(str(world.out))}")
+        hear(f"to go on where the time was up: {rundir.resuming(world.out)}")
     put("done" if whole else CUT)
     progress.tell(job, {"end": status | {"state": "done"}})
     if whole:

@@ -11,8 +11,7 @@ from numpy.typing import NDArray
 from learnaug import rundir
 from learnaug.data import Batch, make_batch
 from learnaug.data.batch import evenly
-from learnaug.methods import is_learned
-from learnaug.methods.table import augmenter
+from learnaug.methods.table import augmenter, is_fixed
 from learnaug.seeds import Seeds
 from learnaug.study.world import World
 
@@ -36,7 +35,7 @@ def write_samples(world: World) -> None:
     chosen = evenly(len(train), PICTURES) if masked else _one_of_each_class(train.labels)
     batch = make_batch(train, chosen)
     for method in world.plan.methods:
-        if is_learned(method):
+        if not is_fixed(method):
             continue
         augment = augmenter(method, world.plan.allowed())
         seeds = Seeds(world.plan.seed).child("samples", method)

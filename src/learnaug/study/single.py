@@ -134,7 +134,7 @@ def _train(world: World, stop: Stop, progress: Progress) -> Trained:
     if stop.signum:
         raise Interrupted(stop.signum)
     if status["state"] != "done":
-        mend = f"learnaug resume {world.out}"
+        mend = rundir.resuming(world.out)
         raise RunError("the time is up before the training is done", mend=mend, code=75)
     return Trained(world.out, run, rundir.read_json(rundir.metrics_path(run)))
 
