@@ -189,12 +189,12 @@ def test_a_second_method_has_differences_of_its_own(
 def test_what_cannot_run_is_shown(stripes) -> None:
     found = stripes(seeds=1)
     told = rows(found)
-    assert told["stripes GANs"]["state"] == told["stripes Later"]["state"] == "not built yet"
+    assert told["stripes GANs"]["state"] == told["stripes Later"]["state"] == "not built here"
     assert told["secret None"]["state"] == "no data: secret"
     assert told["stripes Flips"]["interval"] is None
     page = found.to_markdown()
     for words in (
-        "| GANs (needs a GAN) | 90.0 ", "| 60.0 to 70.0 |", "not built yet", "no data: secret",
+        "| GANs (needs a GAN) | 90.0 ", "| 60.0 to 70.0 |", "not built here", "no data: secret",
         "stripes are no dogs", "- tiny", "Paper: a coin",
     ):  # fmt: skip
         assert words in page

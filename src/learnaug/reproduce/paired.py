@@ -55,7 +55,7 @@ def told(block: Block, scale: Scale, pairs: Pairs | None, absent: str) -> list[d
     for line in block.lines:
         method = line.at(scale)
         arm = _arm(pairs, line, method)
-        state = absent or ("" if built(method) else "not built yet")
+        state = absent or ("" if built(method) else "not built here")
         if line.styles and pairs and not arm:
             state = state or f"no data: {line.styles.name}"
         row: dict[str, Any] = {
