@@ -31,8 +31,8 @@ def result(paper: str, table: str) -> Path:
 
 
 def store(paper: str, table: str, folder: str) -> None:
-    """Write what a run folder found, with its origin, as a result."""
-    runs = sorted(Path(folder).glob("**/runs/*/*/origin.json"))
+    """Write what a run folder found, with its origin, as a result; pictures stay in its folder."""
+    runs = sorted(Path(folder).glob("**/origin.json"))
     told = read(paper, table, folder).to_json()
     told.pop("out")
     origin = {k: v for k, v in rundir.read_json(runs[0]).items() if k not in ("command", "started")}
@@ -53,7 +53,8 @@ def tables(found: re.Match[str]) -> str:
     keys = [block.key for block in PAPERS[paper][name].blocks]
     run = {row["block"] for row in told["rows"] if row["parts"]}
     begun = [part for key, part in zip(keys, parts, strict=True) if key in run]
-    lines = [line for head, rows in begun for line in ("", f"**{head}**", "", *rows)]
+    shown = [(head, [row for row in rows if not row.startswith("![")]) for head, rows in begun]
+    lines = [line for head, rows in shown for line in ("", f"**{head}**", "", *rows)]
     return "\n".join([f"<!-- {paper} {name} -->", *lines, "", "<!-- end -->"])
 
 

@@ -157,6 +157,8 @@ def test_the_figures_are_those_of_the_journal(stripes, tmp_path: Path) -> None:
     done = records(tmp_path / "out" / "stripes")
     keys = ["whole", *(line.key for line in FEW.lines if not line.whole)]
     assert len(done) == 2 * 4 * len(keys)
+    origin = rundir.read_json(rundir.origin_path(tmp_path / "out" / "stripes"))
+    assert origin["versions"] == rundir.versions()
     told = {row["key"]: row for row in found.to_json()["rows"]}
     for key in keys[1:]:
         pairs = [

@@ -7,6 +7,7 @@ part, with seeds of their own: they share nothing by which they could agree but 
 
 from __future__ import annotations
 
+import shlex
 from collections.abc import Callable
 from dataclasses import replace
 from functools import partial
@@ -158,6 +159,9 @@ def run(
     with listening(stop), owned(folder, data, None, None) as images:
         world = prepare(folder, images, request, name_of(data, images), Progress(tell), stop)
         study = _Study(world, block, scale, seeds, stop, tell)
+        if not rundir.origin_path(folder).is_file():
+            command = shlex.split(world.plan.command)
+            rundir.write_json(rundir.origin_path(folder), rundir.origin(command))
         try:
             with threads(world.plan.threads):
                 for number in range(seeds):
